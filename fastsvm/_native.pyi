@@ -1,0 +1,31 @@
+from typing import Any
+
+import numpy as np
+
+def openmp() -> bool: ...
+def openmp_version() -> int: ...
+def simd_levels() -> list[str]: ...
+def simd_level() -> str: ...
+def set_simd_level(name: str) -> None: ...
+def run(
+    W: np.ndarray,
+    b: np.ndarray | None,
+    X: np.ndarray,
+    storage: int,
+    mean: np.ndarray | None,
+    inverse_scale: np.ndarray | None,
+    n_threads: int,
+    **job: Any,
+) -> tuple[int, int]: ...
+def score_loss(
+    scores: np.ndarray,
+    y: np.ndarray,
+    sample_weight: np.ndarray | None,
+    loss: int,
+    delta: float,
+    want_gradient: bool,
+    n_threads: int,
+) -> float: ...
+def step(
+    rule: int, coefficients: np.ndarray, x: np.ndarray, dx: np.ndarray, slots: tuple[np.ndarray, ...], n_threads: int
+) -> None: ...

@@ -1,0 +1,97 @@
+"""Three implementations of one contract, the table that names them, and the choice between them.
+
+A backend is a module with the functions below. Arguments have been checked by the caller, outputs are preallocated
+and overwritten, inputs are never written to, copied or converted, and the GIL is released while a compiled one works.
+``T`` is the dtype of the weights, float32 or float64; the computation runs in it. ``b`` and ``db`` may be ``None``.
+
+=====================================================================  ==========================================
+function                                                               does
+=====================================================================  ==========================================
+``scores(W, b, samples, out, n_threads)``                              ``out`` (n_samples, n_classes) T
+``score_loss(scores, y, loss, sample_weight, dscores, n_threads)``     returns the mean loss of given scores; fills
+                                                                       ``dscores`` unless it is ``None``
+``evaluate(W, b, problem, n_threads)``                                 returns (objective, n_correct)
+``gradient(W, b, problem, dW, db, n_threads)``                         returns the objective; fills ``dW``, ``db``
+``data_gradient(W, b, problem, dX, n_threads)``                        returns the objective; fills ``dX``
+                                                                       (n_samples, n_features) T
+``step(rule, coefficients, x, dx, slots, n_threads)``                  one update of flat arrays, in place
+``epoch(W, b, slots_W, slots_b, problem, order, batch_size, rule,      the updates of an epoch, in place; fills
+coefficients, losses, n_threads)``                                     ``losses``; returns (updates made, n_correct)
+=====================================================================  ==========================================
+
+``n_correct`` counts samples whose largest score (the first of them in a tie) is their class's. The loss is NaN where a
+score is not finite, which also catches NaN and infinity in ``X``, ``W`` and ``b``.
+
+In ``epoch``, update ``u`` uses the samples ``order[u * batch_size : (u + 1) * batch_size]`` (int64; the last may be
+shorter): the objective of that batch, its mean loss over the batch plus the penalty, before the update, goes to ``losses[u]``,
+and its gradient to the rule with ``coefficients[u]``. Weight decay does not reach ``b``. ``n_correct`` counts over all batches,
+each scored before its update. The epoch ends early after the first update whose loss is not finite; that update is not
+applied but counted.
+
+The same build gives the same bits for every ``n_threads``: work is split by shape only, partial sums are combined in a
+fixed order.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from types import ModuleType
+
+from fastsvm.backends.threads import resolve_threads
+from fastsvm.validation import check_choice
+
+__all__ = ["COEFFICIENTS", "NAMES", "get", "resolve_threads", "set_backend", "use"]
+
+#: Columns of the coefficient table an optimizer hands to ``step`` and ``epoch``. ``decay1`` is ρ, δ or β₁ and ``decay2``
+#: is β₂; ``correction1`` is 1 − β₁ᵗ and ``correction2`` 1 − β₂ᵗ.
+COEFFICIENTS = ("learning_rate", "decay1", "decay2", "eps", "correction1", "correction2", "weight_decay")
+
+#: Names a user may give, "auto" apart.
+NAMES = ("native", "numba", "reference")
+
+ENVIRONMENT = "FASTSVM_BACKEND"
+
+_selected: str | None = None
+
+
+def set_backend(name: str) -> None:
+    """Set the backend that calls without ``backend=`` use, for the whole process.
+
+    Parameters
+    ----------
+    name : {"auto", "native", "numba", "reference"}
+        "auto" is native where it was built with OpenMP or only one thread is available, otherwise numba.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no such backend.
+    """
+    global _selected
+    _selected = check_choice("backend", name, ("auto", *NAMES))
+
+
+def use(name: str | None = None) -> str:
+    """Return the name of the backend that a call with ``backend=name`` uses.
+
+    The argument comes before :func:`set_backend`, that before the environment variable ``FASTSVM_BACKEND``; without any it
+    is "auto".
+    """
+    if name is not None:
+        source, chosen = "backend", name
+    elif _selected is not None:
+        source, chosen = "backend", _selected
+    else:
+        source, chosen = ENVIRONMENT, os.environ.get(ENVIRONMENT) or "auto"
+    chosen = check_choice(source, chosen, ("auto", *NAMES))
+    if chosen != "auto":
+        return chosen
+    from fastsvm import _native
+
+    return "native" if _native.openmp() or resolve_threads(None) == 1 else "numba"
+
+
+def get(name: str | None = None) -> ModuleType:
+    """Return the backend module that a call with ``backend=name`` uses, importing it if need be."""
+    return importlib.import_module(f"fastsvm.backends.{use(name)}")

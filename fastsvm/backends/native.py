@@ -1,0 +1,125 @@
+"""The contract of :mod:`fastsvm.backends` over the C kernels: ahead of time, no warm-up, SIMD level chosen once at import.
+
+The environment variable ``FASTSVM_SIMD`` lowers the level (``baseline``, ``avx2``, ``avx512``).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+
+from fastsvm import _native
+from fastsvm.losses import CrammerSinger, Loss, Softmax, WestonWatkins
+from fastsvm.problem import Problem, Samples, penalty
+
+#: Codes of kernels.h, in its order.
+STORAGE = {"float64": 0, "float32": 1, "uint8": 2}
+RULES = {name: k for k, name in enumerate(("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"))}
+
+#: Below these a thread costs more than it saves: multiply-adds of a pass (or of a minibatch), parameters of a lone step.
+SERIAL_PRODUCTS = 200_000
+SERIAL_PARAMETERS = 100_000
+
+_native.set_simd_level(os.environ.get("FASTSVM_SIMD") or _native.simd_levels()[-1])
+
+
+def _loss_code(loss: Loss) -> dict[str, Any]:
+    if isinstance(loss, WestonWatkins):
+        return {"loss": 1 if loss.squared else 0, "delta": loss.delta}
+    if isinstance(loss, CrammerSinger):
+        return {"loss": 2, "delta": loss.delta}
+    assert isinstance(loss, Softmax)
+    return {"loss": 3, "delta": 0.0}
+
+
+def _threads(n_threads: int, n_rows: int, W: np.ndarray) -> int:
+    return n_threads if n_rows * W.size >= SERIAL_PRODUCTS else 1
+
+
+def _run(
+    W: np.ndarray, b: np.ndarray | None, problem: Problem, n_threads: int, batch_size: int = 0, **wanted: Any
+) -> tuple[int, int]:
+    samples = problem.samples
+    n_threads = _threads(n_threads, batch_size or len(samples.X), W)
+    return _native.run(
+        W, b, samples.X, STORAGE[samples.X.dtype.name], samples.mean, samples.inverse_scale, n_threads,
+        y=problem.y, sample_weight=problem.sample_weight, **_loss_code(problem.loss), alpha=problem.alpha,
+        alpha_intercept=problem.alpha_intercept, batch_size=batch_size, **wanted,
+    )  # fmt: skip
+
+
+def scores(W: np.ndarray, b: np.ndarray | None, samples: Samples, out: np.ndarray, n_threads: int) -> None:
+    """``out = X Wᵀ + b``."""
+    threads = _threads(n_threads, len(samples.X), W)
+    storage = STORAGE[samples.X.dtype.name]
+    _native.run(W, b, samples.X, storage, samples.mean, samples.inverse_scale, threads, scores=out)
+
+
+def score_loss(
+    scores: np.ndarray,
+    y: np.ndarray,
+    loss: Loss,
+    sample_weight: np.ndarray | None,
+    dscores: np.ndarray | None,
+    n_threads: int,
+) -> float:
+    """Mean weighted loss of given scores; fills ``dscores`` with its gradient."""
+    work = scores.copy() if dscores is None else dscores
+    if dscores is not None:
+        dscores[:] = scores
+    threads = n_threads if scores.size >= SERIAL_PARAMETERS else 1
+    code = _loss_code(loss)
+    return _native.score_loss(work, y, sample_weight, code["loss"], code["delta"], dscores is not None, threads)
+
+
+def evaluate(W: np.ndarray, b: np.ndarray | None, problem: Problem, n_threads: int) -> tuple[float, int]:
+    """Objective, and the number of samples whose largest score is their class's."""
+    losses = np.empty(1)
+    _, correct = _run(W, b, problem, n_threads, losses=losses)
+    return float(losses[0]) + penalty(W, b, problem), correct
+
+
+def gradient(
+    W: np.ndarray, b: np.ndarray | None, problem: Problem, dW: np.ndarray, db: np.ndarray | None, n_threads: int
+) -> float:
+    """Objective; fills its gradient on ``W`` and ``b``."""
+    losses = np.empty(1)
+    _run(W, b, problem, n_threads, dW=dW, db=db, losses=losses)
+    return float(losses[0])
+
+
+def data_gradient(W: np.ndarray, b: np.ndarray | None, problem: Problem, dX: np.ndarray, n_threads: int) -> float:
+    """Objective; fills its gradient on the samples as stored (through the standardisation, if there is one)."""
+    losses = np.empty(1)
+    _run(W, b, problem, n_threads, dX=dX, losses=losses)
+    return float(losses[0]) + penalty(W, b, problem)
+
+
+def step(
+    rule: str, coefficients: np.ndarray, x: np.ndarray, dx: np.ndarray, slots: tuple[np.ndarray, ...], n_threads: int
+) -> None:
+    """One update of the flat array ``x`` and its slots, in place."""
+    threads = n_threads if x.size >= SERIAL_PARAMETERS else 1
+    _native.step(RULES[rule], coefficients, x, dx, slots, threads)
+
+
+def epoch(
+    W: np.ndarray,
+    b: np.ndarray | None,
+    slots_W: tuple[np.ndarray, ...],
+    slots_b: tuple[np.ndarray, ...],
+    problem: Problem,
+    order: np.ndarray,
+    batch_size: int,
+    rule: str,
+    coefficients: np.ndarray,
+    losses: np.ndarray,
+    n_threads: int,
+) -> tuple[int, int]:
+    """The updates of one epoch in one compiled call."""
+    return _run(
+        W, b, problem, n_threads, batch_size=batch_size, order=order, rule=RULES[rule], coefficients=coefficients,
+        slots_W=slots_W, slots_b=slots_b, losses=losses,
+    )  # fmt: skip

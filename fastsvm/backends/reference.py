@@ -1,0 +1,176 @@
+"""The contract of :mod:`fastsvm.backends` in plain NumPy: slow, obvious, and the definition of what is correct.
+
+Nothing is fused and every intermediate array exists. ``n_threads`` is accepted and has no effect.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fastsvm.losses import CrammerSinger, Loss, Softmax, WestonWatkins
+from fastsvm.problem import Problem, Samples, penalty
+
+
+def widen(samples: Samples, dtype: np.dtype, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """Samples as the score function sees them: in ``dtype`` and standardised."""
+    x = samples.X[rows].astype(dtype)
+    if samples.mean is not None:
+        x = (x - samples.mean) * samples.inverse_scale
+    return x
+
+
+def loss_rows(scores: np.ndarray, y: np.ndarray, loss: Loss) -> tuple[np.ndarray, np.ndarray]:
+    """Loss of each row of scores, and its gradient on the scores (unweighted)."""
+    n, n_classes = scores.shape
+    rows = np.arange(n)
+    others = np.arange(n_classes) != y[:, None]
+    if isinstance(loss, Softmax):
+        shifted = scores - scores.max(axis=1, keepdims=True)
+        exponentials = np.exp(shifted)
+        total = exponentials.sum(axis=1, keepdims=True)
+        values = np.log(total[:, 0]) - shifted[rows, y]
+        dscores = exponentials / total
+        dscores[rows, y] -= 1
+        return values, dscores
+    margins = scores - scores[rows, y][:, None] + scores.dtype.type(loss.delta)
+    dscores = np.zeros_like(scores)
+    if isinstance(loss, WestonWatkins):
+        violations = np.where(others & (margins > 0), margins, 0)
+        values = (violations**2 if loss.squared else violations).sum(axis=1)
+        dscores[:] = 2 * violations if loss.squared else violations > 0
+    elif isinstance(loss, CrammerSinger):
+        largest = np.where(others, margins, -np.inf).argmax(axis=1)
+        values = np.maximum(0, margins[rows, largest])
+        dscores[rows, largest] = values > 0
+    dscores[rows, y] = -dscores.sum(axis=1)
+    return values, dscores
+
+
+def score_loss(
+    scores: np.ndarray,
+    y: np.ndarray,
+    loss: Loss,
+    sample_weight: np.ndarray | None,
+    dscores: np.ndarray | None,
+    n_threads: int = 1,
+) -> float:
+    """Mean weighted loss of given scores; fills ``dscores`` with its gradient."""
+    if not np.isfinite(scores).all():
+        if dscores is not None:
+            dscores[:] = np.nan
+        return float("nan")
+    values, gradient = loss_rows(scores, y, loss)
+    weight = np.ones(len(y)) if sample_weight is None else sample_weight
+    if dscores is not None:
+        dscores[:] = gradient * (weight / len(y))[:, None].astype(scores.dtype)
+    return float(np.mean(values.astype(np.float64) * weight))
+
+
+def scores(W: np.ndarray, b: np.ndarray | None, samples: Samples, out: np.ndarray, n_threads: int = 1) -> None:
+    """``out = X Wᵀ + b``."""
+    out[:] = widen(samples, W.dtype) @ W.T + (0 if b is None else b)
+
+
+def _forward(W: np.ndarray, b: np.ndarray | None, problem: Problem) -> tuple[np.ndarray, float, np.ndarray]:
+    out = np.empty((len(problem.y), len(W)), dtype=W.dtype)
+    scores(W, b, problem.samples, out)
+    dscores = np.empty_like(out)
+    value = score_loss(out, problem.y, problem.loss, problem.sample_weight, dscores)
+    return out, value + penalty(W, b, problem), dscores
+
+
+def evaluate(W: np.ndarray, b: np.ndarray | None, problem: Problem, n_threads: int = 1) -> tuple[float, int]:
+    """Objective, and the number of samples whose largest score is their class's."""
+    out, value, _ = _forward(W, b, problem)
+    return value, int(np.sum(out.argmax(axis=1) == problem.y))
+
+
+def gradient(
+    W: np.ndarray, b: np.ndarray | None, problem: Problem, dW: np.ndarray, db: np.ndarray | None, n_threads: int = 1
+) -> float:
+    """Objective; fills its gradient on ``W`` and ``b``."""
+    _, value, dscores = _forward(W, b, problem)
+    dW[:] = dscores.T @ widen(problem.samples, W.dtype) + problem.alpha * W
+    if b is not None and db is not None:
+        db[:] = dscores.sum(axis=0) + problem.alpha_intercept * b
+    return value
+
+
+def data_gradient(W: np.ndarray, b: np.ndarray | None, problem: Problem, dX: np.ndarray, n_threads: int = 1) -> float:
+    """Objective; fills its gradient on the samples as stored (through the standardisation, if there is one)."""
+    _, value, dscores = _forward(W, b, problem)
+    dX[:] = dscores @ W
+    if problem.samples.inverse_scale is not None:
+        dX *= problem.samples.inverse_scale
+    return value
+
+
+def step(
+    rule: str, coefficients: np.ndarray, x: np.ndarray, dx: np.ndarray, slots: tuple[np.ndarray, ...], n_threads: int = 1
+) -> None:
+    """One update of ``x`` and ``slots`` in place; the formulas stand in :mod:`fastsvm.optimizers`."""
+    rate, decay1, decay2, eps, correction1, correction2, weight_decay = (float(c) for c in coefficients)
+    if rule == "sgd":
+        x -= rate * dx
+    elif rule == "momentum":
+        (v,) = slots
+        v[:] = decay1 * v + dx
+        x -= rate * v
+    elif rule == "nesterov":
+        (v,) = slots
+        previous = v.copy()
+        v[:] = decay1 * v - rate * dx
+        x += -decay1 * previous + (1 + decay1) * v
+    elif rule == "adagrad":
+        (squares,) = slots
+        squares += dx * dx
+        x -= rate * dx / (np.sqrt(squares) + eps)
+    elif rule == "rmsprop":
+        (squares,) = slots
+        squares[:] = decay1 * squares + (1 - decay1) * (dx * dx)
+        x -= rate * dx / (np.sqrt(squares) + eps)
+    elif rule in ("adam", "adamw"):
+        first, second = slots
+        first[:] = decay1 * first + (1 - decay1) * dx
+        second[:] = decay2 * second + (1 - decay2) * (dx * dx)
+        direction = (first / correction1) / (np.sqrt(second / correction2) + eps)
+        x -= rate * (direction + weight_decay * x if rule == "adamw" else direction)
+    else:
+        raise ValueError(f"rule must be an update rule of fastsvm.optimizers; got {rule!r}")
+
+
+def epoch(
+    W: np.ndarray,
+    b: np.ndarray | None,
+    slots_W: tuple[np.ndarray, ...],
+    slots_b: tuple[np.ndarray, ...],
+    problem: Problem,
+    order: np.ndarray,
+    batch_size: int,
+    rule: str,
+    coefficients: np.ndarray,
+    losses: np.ndarray,
+    n_threads: int = 1,
+) -> tuple[int, int]:
+    """The updates of one epoch, one after the other."""
+    correct = 0
+    dW = np.empty_like(W)
+    db = None if b is None else np.empty_like(b)
+    without_decay = coefficients.copy()
+    without_decay[:, -1] = 0.0
+    samples = problem.samples
+    for update in range(len(losses)):
+        rows = order[update * batch_size : (update + 1) * batch_size]
+        batch = problem._replace(
+            samples=samples._replace(X=samples.X[rows]),
+            y=problem.y[rows],
+            sample_weight=None if problem.sample_weight is None else problem.sample_weight[rows],
+        )
+        correct += evaluate(W, b, batch)[1]
+        losses[update] = gradient(W, b, batch, dW, db)
+        if not np.isfinite(losses[update]):
+            return update + 1, correct
+        step(rule, coefficients[update], W.reshape(-1), dW.reshape(-1), tuple(s.reshape(-1) for s in slots_W))
+        if b is not None:
+            step(rule, without_decay[update], b, db, slots_b)
+    return len(losses), correct

@@ -1,0 +1,107 @@
+"""Multiclass losses, named by author, as functions of one row of scores ``s`` and its class ``y``.
+
+The objective they enter is stated once, in :mod:`fastsvm.objective`. A loss object holds hyperparameters only;
+each backend has its own leaf that evaluates it. At a kink the subgradient is 0 (strict ``> 0``) in every backend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastsvm.validation import check_choice, check_flag, check_real
+
+
+@dataclass(frozen=True)
+class WestonWatkins:
+    """Sum of the margin violations: ``Σ_{j≠y} max(0, s_j − s_y + Δ)``, or of their squares.
+
+    Parameters
+    ----------
+    delta : float, default 1.0
+        The margin Δ, finite and > 0.
+    squared : bool, default False
+        Square each violation (the L2 multiclass SVM, smooth).
+
+    Notes
+    -----
+    Gradient on the scores, with ``m_j = s_j − s_y + Δ``: ``1[m_j > 0]`` (squared: ``2 max(0, m_j)``) for ``j ≠ y``
+    and minus their sum for ``y``.
+
+    References
+    ----------
+    J. Weston and C. Watkins, "Support vector machines for multi-class pattern recognition", ESANN 1999.
+    CS231n, "Linear classification": the multiclass SVM loss.
+    """
+
+    delta: float = 1.0
+    squared: bool = False
+
+    def __post_init__(self) -> None:
+        check_real("delta", self.delta, above=0.0)
+        check_flag("squared", self.squared)
+
+
+@dataclass(frozen=True)
+class CrammerSinger:
+    """The largest margin violation: ``max(0, max_{j≠y} s_j − s_y + Δ)``.
+
+    Parameters
+    ----------
+    delta : float, default 1.0
+        The margin Δ, finite and > 0.
+
+    Notes
+    -----
+    Gradient on the scores where the loss is positive: 1 for the first ``j`` that attains the maximum, −1 for ``y``.
+
+    References
+    ----------
+    K. Crammer and Y. Singer, "On the algorithmic implementation of multiclass kernel-based vector machines", JMLR 2001.
+    """
+
+    delta: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_real("delta", self.delta, above=0.0)
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """Multinomial logistic loss: ``log Σ_j exp(s_j) − s_y``, evaluated after subtracting the row's maximum.
+
+    Notes
+    -----
+    Gradient on the scores: ``exp(s_j) / Σ_l exp(s_l) − 1[j = y]``.
+
+    References
+    ----------
+    CS231n, "Linear classification": softmax classifier and its numerical stability.
+    """
+
+
+Loss = WestonWatkins | CrammerSinger | Softmax
+
+#: The names by which the command line and the functions that take a loss know each of them.
+LOSSES: dict[str, type] = {
+    "weston_watkins": WestonWatkins,
+    "crammer_singer": CrammerSinger,
+    "softmax": Softmax,
+}
+
+
+def as_loss(loss: Loss | str) -> Loss:
+    """Return ``loss`` itself, or the default object of the loss so named.
+
+    Raises
+    ------
+    TypeError
+        If ``loss`` is neither a loss object nor a string.
+    ValueError
+        If no loss has that name.
+    """
+    if isinstance(loss, tuple(LOSSES.values())):
+        return loss  # type: ignore[return-value]
+    if isinstance(loss, str):
+        return LOSSES[check_choice("loss", loss, LOSSES)]()
+    names = ", ".join(cls.__name__ + "()" for cls in LOSSES.values())
+    raise TypeError(f"loss must be one of {names} or the name of one; got {loss!r}")

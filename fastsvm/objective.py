@@ -1,0 +1,290 @@
+"""The objective and its derivatives, on NumPy arrays.
+
+    L(W, b) = (1 / Σωᵢ) Σᵢ ωᵢ ℓ(scoresᵢ, yᵢ) + alpha · ½‖W‖²,      scores = X Wᵀ + b
+
+=============  ========================  ===============================================================
+symbol         shape                     meaning
+=============  ========================  ===============================================================
+``X``          (n_samples, n_features)   samples: float64, float32 or uint8, C-contiguous, may be read-only or memory-mapped
+``y``          (n_samples,)              class indices in [0, n_classes), any integer dtype
+``W``          (n_classes, n_features)   weights, float32 or float64; the computation runs in this dtype
+``b``          (n_classes,)              intercept, dtype of ``W``, or ``None``; penalised only on request
+``ω``          (n_samples,)              ``sample_weight``, default 1
+``alpha``                                strength of the penalty
+=============  ========================  ===============================================================
+
+The CS231n assignment's ``reg`` is ``alpha / 2``, LIBLINEAR's ``C`` is ``1 / (alpha · n_samples)``, and ``alpha`` is that of
+scikit-learn's ``SGDClassifier``. With a standardisation, the samples are ``(X − mean) / scale`` wherever ``X`` stands above; the
+kernels apply it as they read. At a kink the subgradient is 0.
+
+Every function below takes these keyword arguments:
+
+``backend`` : {"auto", "native", "numba", "reference"} or None
+    ``None`` asks :func:`fastsvm.set_backend`, then the environment variable ``FASTSVM_BACKEND``.
+``n_threads`` : int or None
+    ``None`` asks ``FASTSVM_NUM_THREADS``, ``OMP_NUM_THREADS``, then the cores available; −1 is all of them. It never changes
+    a bit of the result.
+
+and raises ``TypeError`` or ``ValueError`` naming the argument that does not fit, and ``OverflowError`` where finite
+arguments give scores or a loss that are not finite. Memory beyond the outputs is a few MiB: ``X`` is read in place.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+from fastsvm import backends
+from fastsvm.losses import Loss, WestonWatkins, as_loss
+from fastsvm.problem import Problem, Samples
+from fastsvm.standardization import Standardization
+from fastsvm.validation import (
+    WEIGHT_DTYPES,
+    check_array,
+    check_finite,
+    check_labels,
+    check_real,
+    check_sample_weight,
+    check_samples,
+    check_storage,
+    check_weights,
+)
+
+
+def prepare_samples(X: Any, dtype: np.dtype, standardization: Standardization | None, name: str = "X") -> Samples:
+    """Check ``X`` and put the standardisation beside it in the dtype of the weights."""
+    X = check_samples(name, X)
+    check_storage(X, dtype)
+    if standardization is None:
+        return Samples(X)
+    if not isinstance(standardization, Standardization):
+        raise TypeError(f"standardization must be a Standardization or None; got {type(standardization).__name__}")
+    if standardization.mean.shape != (X.shape[1],):
+        raise ValueError(
+            f"standardization must have one entry per feature of {name}, {X.shape[1]}; got {len(standardization.mean)}"
+        )
+    return Samples(X, standardization.mean.astype(dtype), (1.0 / standardization.scale).astype(dtype))
+
+
+def prepare(
+    W: Any,
+    X: Any,
+    y: Any,
+    b: Any = None,
+    *,
+    loss: Loss | str = WestonWatkins(),
+    alpha: float = 0.0,
+    sample_weight: Any = None,
+    standardization: Standardization | None = None,
+    penalize_intercept: bool = False,
+) -> tuple[np.ndarray, np.ndarray | None, Problem]:
+    """Check all arguments of an objective and return ``W``, ``b`` and the problem as the backends take it."""
+    W, b = check_weights(W, b)
+    samples = prepare_samples(X, W.dtype, standardization)
+    n, d = samples.X.shape
+    check_weights(W, b, n_features=d)
+    alpha = check_real("alpha", alpha, at_least=0.0)
+    problem = Problem(
+        samples=samples,
+        y=check_labels("y", y, n_samples=n, n_classes=len(W)),
+        sample_weight=check_sample_weight("sample_weight", sample_weight, n_samples=n),
+        loss=as_loss(loss),
+        alpha=alpha,
+        alpha_intercept=alpha if penalize_intercept else 0.0,
+    )
+    return W, b, problem
+
+
+def raise_non_finite(W: np.ndarray, b: np.ndarray | None, samples: Samples, value: float) -> NoReturn:
+    """Say why an objective is not finite: a bad sample, a bad weight, or overflow."""
+    check_finite("X", samples.X)
+    check_finite("W", W)
+    if b is not None:
+        check_finite("b", b)
+    raise OverflowError(
+        f"the loss is {value}: the scores of these samples and weights overflow {W.dtype}. Scale X or W down, or use float64"
+    )
+
+
+def loss_and_gradient(
+    W: np.ndarray,
+    X: np.ndarray,
+    y: np.ndarray,
+    b: np.ndarray | None = None,
+    loss: Loss | str = WestonWatkins(),
+    alpha: float = 0.0,
+    sample_weight: np.ndarray | None = None,
+    *,
+    standardization: Standardization | None = None,
+    penalize_intercept: bool = False,
+    backend: str | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, np.ndarray, np.ndarray | None]:
+    """Return the objective and its gradient on ``W`` and ``b``, in one pass over ``X``.
+
+    Parameters
+    ----------
+    W, X, y, b, sample_weight, alpha
+        As in the table of :mod:`fastsvm.objective`. Nothing is changed.
+    loss : WestonWatkins, CrammerSinger, Softmax, or the name of one
+    standardization : Standardization, optional
+    penalize_intercept : bool, default False
+        Add ``alpha · ½‖b‖²``.
+    backend, n_threads
+        As in :mod:`fastsvm.objective`.
+
+    Returns
+    -------
+    loss : float
+    dW : ndarray (n_classes, n_features), dtype of ``W``
+    db : ndarray (n_classes,), dtype of ``W``, or ``None`` where ``b`` is
+
+    Examples
+    --------
+    >>> import numpy as np, fastsvm
+    >>> W = np.array([[0.0], [1.0], [2.0]])
+    >>> loss, dW, db = fastsvm.loss_and_gradient(W, np.array([[1.0]]), np.array([0]))
+    >>> loss, dW.ravel().tolist(), db
+    (5.0, [-2.0, 1.0, 1.0], None)
+    """
+    W, b, problem = prepare(
+        W, X, y, b,
+        loss=loss, alpha=alpha, sample_weight=sample_weight,
+        standardization=standardization, penalize_intercept=penalize_intercept,
+    )  # fmt: skip
+    dW = np.empty_like(W)
+    db = None if b is None else np.empty_like(b)
+    value = backends.get(backend).gradient(W, b, problem, dW, db, backends.resolve_threads(n_threads))
+    if not np.isfinite(value):
+        raise_non_finite(W, b, problem.samples, value)
+    return value, dW, db
+
+
+def evaluate(
+    W: np.ndarray,
+    X: np.ndarray,
+    y: np.ndarray,
+    b: np.ndarray | None = None,
+    loss: Loss | str = WestonWatkins(),
+    alpha: float = 0.0,
+    sample_weight: np.ndarray | None = None,
+    *,
+    standardization: Standardization | None = None,
+    penalize_intercept: bool = False,
+    backend: str | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, float]:
+    """Return the objective and the accuracy, in one pass over ``X``. Parameters as in :func:`loss_and_gradient`.
+
+    Returns
+    -------
+    loss : float
+    accuracy : float
+        Share of the samples (unweighted) whose largest score, the first of them in a tie, is their class's.
+    """
+    W, b, problem = prepare(
+        W, X, y, b,
+        loss=loss, alpha=alpha, sample_weight=sample_weight,
+        standardization=standardization, penalize_intercept=penalize_intercept,
+    )  # fmt: skip
+    value, correct = backends.get(backend).evaluate(W, b, problem, backends.resolve_threads(n_threads))
+    if not np.isfinite(value):
+        raise_non_finite(W, b, problem.samples, value)
+    return value, correct / len(problem.y)
+
+
+def loss_value(*args: Any, **kwargs: Any) -> float:
+    """Return the objective alone. Parameters as in :func:`loss_and_gradient`."""
+    return evaluate(*args, **kwargs)[0]
+
+
+def data_gradient(
+    W: np.ndarray,
+    X: np.ndarray,
+    y: np.ndarray,
+    b: np.ndarray | None = None,
+    loss: Loss | str = WestonWatkins(),
+    alpha: float = 0.0,
+    sample_weight: np.ndarray | None = None,
+    *,
+    standardization: Standardization | None = None,
+    penalize_intercept: bool = False,
+    backend: str | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, np.ndarray]:
+    """Return the objective and its gradient on the samples. Parameters as in :func:`loss_and_gradient`.
+
+    Returns
+    -------
+    loss : float
+    dX : ndarray (n_samples, n_features), dtype of ``W``
+        Gradient on ``X`` as given, through the standardisation if there is one.
+    """
+    W, b, problem = prepare(
+        W, X, y, b,
+        loss=loss, alpha=alpha, sample_weight=sample_weight,
+        standardization=standardization, penalize_intercept=penalize_intercept,
+    )  # fmt: skip
+    dX = np.empty(problem.samples.X.shape, dtype=W.dtype)
+    value = backends.get(backend).data_gradient(W, b, problem, dX, backends.resolve_threads(n_threads))
+    if not np.isfinite(value):
+        raise_non_finite(W, b, problem.samples, value)
+    return value, dX
+
+
+def score_loss_and_gradient(
+    scores: np.ndarray,
+    y: np.ndarray,
+    loss: Loss | str = WestonWatkins(),
+    sample_weight: np.ndarray | None = None,
+    *,
+    backend: str | None = None,
+    n_threads: int | None = None,
+) -> tuple[float, np.ndarray]:
+    """Return the mean loss of given scores and its gradient on them: the top of any score function's backward pass.
+
+    Parameters
+    ----------
+    scores : ndarray (n_samples, n_classes), float32 or float64, C-contiguous
+    y, loss, sample_weight, backend, n_threads
+        As in :func:`loss_and_gradient`.
+
+    Returns
+    -------
+    loss : float
+    dscores : ndarray, shape and dtype of ``scores``
+    """
+    scores = check_array("scores", scores, dtypes=WEIGHT_DTYPES, ndim=2)
+    n, n_classes = scores.shape
+    if n == 0 or n_classes < 2:
+        raise ValueError(f"scores must have at least 1 row and 2 columns; got shape {scores.shape}")
+    y = check_labels("y", y, n_samples=n, n_classes=n_classes)
+    sample_weight = check_sample_weight("sample_weight", sample_weight, n_samples=n)
+    dscores = np.empty_like(scores)
+    threads = backends.resolve_threads(n_threads)
+    value = backends.get(backend).score_loss(scores, y, as_loss(loss), sample_weight, dscores, threads)
+    if not np.isfinite(value):
+        check_finite("scores", scores)
+        raise OverflowError(f"the loss is {value}: these scores overflow {scores.dtype}")
+    return value, dscores
+
+
+def decision_scores(
+    W: np.ndarray,
+    X: np.ndarray,
+    b: np.ndarray | None = None,
+    *,
+    standardization: Standardization | None = None,
+    backend: str | None = None,
+    n_threads: int | None = None,
+) -> np.ndarray:
+    """Return ``X Wᵀ + b``, shape (n_samples, n_classes), in the dtype of ``W``. Parameters as in :func:`loss_and_gradient`."""
+    W, b = check_weights(W, b)
+    samples = prepare_samples(X, W.dtype, standardization)
+    check_weights(W, b, n_features=samples.X.shape[1])
+    out = np.empty((samples.X.shape[0], W.shape[0]), dtype=W.dtype)
+    backends.get(backend).scores(W, b, samples, out, backends.resolve_threads(n_threads))
+    if not np.isfinite(out).all():
+        raise_non_finite(W, b, samples, float("nan"))
+    return out

@@ -1,0 +1,196 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""Boundary between NumPy arrays and the C loops of passes.c. No policy here: fastsvm.backends.native chooses codes and threads, and
+callers have checked shapes, dtypes and contiguity. What is not wanted is ``None``. The GIL is released while a pass runs.
+"""
+
+from libc.stdint cimport int64_t
+
+cimport numpy as cnp
+
+cnp.import_array()
+
+
+cdef extern from "kernels.h" nogil:
+    ctypedef struct fastsvm_kernels:
+        pass
+
+    ctypedef struct fastsvm_level:
+        const char *name
+        fastsvm_kernels f32
+        fastsvm_kernels f64
+
+    const fastsvm_level *fastsvm_level_at(int k)
+
+
+cdef extern from "passes.h" nogil:
+    ctypedef struct fastsvm_job:
+        const fastsvm_kernels *kernels
+        Py_ssize_t n_classes
+        Py_ssize_t n_features
+        const char *X
+        int storage
+        const void *mean
+        const void *inverse_scale
+        const int64_t *y
+        const double *sample_weight
+        int loss
+        double delta
+        double alpha
+        double alpha_intercept
+        const int64_t *order
+        Py_ssize_t n_rows
+        Py_ssize_t batch_size
+        void *W
+        void *b
+        int rule
+        const double *coefficients
+        void *slots_W[2]
+        void *slots_b[2]
+        void *scores
+        void *dX
+        void *dW
+        void *db
+        double *losses
+        Py_ssize_t updates_done
+        int64_t n_correct
+
+    int fastsvm_run(fastsvm_job *job, int n_threads)
+    double fastsvm_score_loss(
+        const fastsvm_kernels *kernels, int loss, double delta, void *scores, const int64_t *y,
+        const double *sample_weight, Py_ssize_t n_rows, Py_ssize_t n_classes, int want_gradient, int n_threads)
+    void fastsvm_step(
+        const fastsvm_kernels *kernels, int rule, const double *coefficients, void *x, const void *g,
+        void *slot1, void *slot2, Py_ssize_t n, int n_threads)
+
+
+cdef extern from *:
+    """
+    #ifdef _OPENMP
+    #define FASTSVM_OPENMP _OPENMP
+    #else
+    #define FASTSVM_OPENMP 0
+    #endif
+    """
+    const int FASTSVM_OPENMP
+
+
+cdef const fastsvm_level *current = fastsvm_level_at(0)
+
+
+def openmp() -> bool:
+    """Whether this build runs threads."""
+    return FASTSVM_OPENMP != 0
+
+
+def openmp_version() -> int:
+    """Date (yyyymm) of the OpenMP specification the compiler follows, 0 without OpenMP."""
+    return FASTSVM_OPENMP
+
+
+def simd_levels() -> list[str]:
+    """Levels that this build and this processor have, lowest first."""
+    names = []
+    cdef int k = 0
+    while fastsvm_level_at(k) != NULL:
+        names.append(fastsvm_level_at(k).name.decode())
+        k += 1
+    return names
+
+
+def simd_level() -> str:
+    """The level in use."""
+    return current.name.decode()
+
+
+def set_simd_level(name: str) -> None:
+    """Use this level from now on; ValueError where it is not to be had."""
+    global current
+    names = simd_levels()
+    if name not in names:
+        raise ValueError(f"FASTSVM_SIMD must be one of {', '.join(names)} on this machine; got {name!r}")
+    current = fastsvm_level_at(names.index(name))
+
+
+cdef void *data(object array):
+    return NULL if array is None else cnp.PyArray_DATA(<cnp.ndarray> array)
+
+
+cdef const fastsvm_kernels *kernels_for(cnp.ndarray weights):
+    return &current.f32 if weights.descr.itemsize == 4 else &current.f64
+
+
+cdef void put_slots(void **pointers, tuple slots):
+    pointers[0] = data(slots[0]) if len(slots) > 0 else NULL
+    pointers[1] = data(slots[1]) if len(slots) > 1 else NULL
+
+
+def run(
+    cnp.ndarray W not None, cnp.ndarray b, cnp.ndarray X not None, int storage, cnp.ndarray mean,
+    cnp.ndarray inverse_scale, int n_threads, *, cnp.ndarray y=None, cnp.ndarray sample_weight=None,
+    int loss=0, double delta=0.0, double alpha=0.0, double alpha_intercept=0.0,
+    cnp.ndarray order=None, Py_ssize_t batch_size=0, int rule=-1, cnp.ndarray coefficients=None,
+    tuple slots_W=(), tuple slots_b=(), cnp.ndarray scores=None, cnp.ndarray dX=None,
+    cnp.ndarray dW=None, cnp.ndarray db=None, cnp.ndarray losses=None,
+):
+    """Make the passes of a job (see passes.h) and return (updates made, n_correct). ``batch_size`` 0 is one batch of all rows.
+
+    Raises
+    ------
+    MemoryError
+        Where working memory is refused; nothing has been changed then.
+    """
+    cdef fastsvm_job job
+    cdef int failed
+    job.kernels = kernels_for(W)
+    job.n_classes, job.n_features = W.shape[0], W.shape[1]
+    job.X, job.storage = <const char *> data(X), storage
+    job.mean, job.inverse_scale = data(mean), data(inverse_scale)
+    job.y, job.sample_weight = <const int64_t *> data(y), <const double *> data(sample_weight)
+    job.loss, job.delta, job.alpha, job.alpha_intercept = loss, delta, alpha, alpha_intercept
+    job.order = <const int64_t *> data(order)
+    job.n_rows = X.shape[0] if order is None else order.shape[0]
+    job.batch_size = batch_size if batch_size > 0 else job.n_rows
+    job.W, job.b = data(W), data(b)
+    job.rule, job.coefficients = rule, <const double *> data(coefficients)
+    put_slots(job.slots_W, slots_W)
+    put_slots(job.slots_b, slots_b)
+    job.scores, job.dX, job.dW, job.db = data(scores), data(dX), data(dW), data(db)
+    job.losses = <double *> data(losses)
+    with nogil:
+        failed = fastsvm_run(&job, n_threads)
+    if failed:
+        raise MemoryError("not enough memory for the working space of a pass")
+    return job.updates_done, job.n_correct
+
+
+def score_loss(
+    cnp.ndarray scores not None, cnp.ndarray y not None, cnp.ndarray sample_weight, int loss, double delta,
+    bint want_gradient, int n_threads,
+):
+    """Mean loss of ``scores``; they become its gradient where ``want_gradient``, and are spoilt otherwise."""
+    cdef const fastsvm_kernels *kernels = kernels_for(scores)
+    cdef void *s = data(scores)
+    cdef const int64_t *labels = <const int64_t *> data(y)
+    cdef const double *weight = <const double *> data(sample_weight)
+    cdef Py_ssize_t n_rows = scores.shape[0], n_classes = scores.shape[1]
+    cdef int want = want_gradient
+    cdef double value
+    with nogil:
+        value = fastsvm_score_loss(kernels, loss, delta, s, labels, weight, n_rows, n_classes, want, n_threads)
+    return value
+
+
+def step(
+    int rule, cnp.ndarray coefficients not None, cnp.ndarray x not None, cnp.ndarray dx not None, tuple slots,
+    int n_threads,
+):
+    """One update of the flat array ``x`` and its slots, in place."""
+    cdef const fastsvm_kernels *kernels = kernels_for(x)
+    cdef const double *row = <const double *> data(coefficients)
+    cdef void *parameters = data(x)
+    cdef void *gradient = data(dx)
+    cdef void *pointers[2]
+    cdef Py_ssize_t n = x.shape[0]
+    put_slots(pointers, slots)
+    with nogil:
+        fastsvm_step(kernels, rule, row, parameters, gradient, pointers[0], pointers[1], n, n_threads)
