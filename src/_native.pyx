@@ -1,7 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
 """Boundary between NumPy arrays and the C loops of passes.c. No policy here: fastsvm.backends.native chooses codes and threads, and
 callers have checked shapes, dtypes and contiguity. What is not wanted is ``None``. The GIL is released while a pass runs.
+
+The SIMD level is the highest that build and processor share; the environment variable ``FASTSVM_SIMD``, read once, names a lower one.
 """
+
+import os
 
 from libc.stdint cimport int64_t
 
@@ -194,3 +198,6 @@ def step(
     put_slots(pointers, slots)
     with nogil:
         fastsvm_step(kernels, rule, row, parameters, gradient, pointers[0], pointers[1], n, n_threads)
+
+
+set_simd_level(os.environ.get("FASTSVM_SIMD") or simd_levels().pop())

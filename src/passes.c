@@ -11,6 +11,8 @@
  */
 #include "passes.h"
 
+#include "barrier.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,18 +203,19 @@ static double total_penalty(const fastsvm_job *job, const plan *p) {
     return 0.5 * job->alpha * squares + (job->b ? 0.5 * job->alpha_intercept * p->squares[p->n_slices] : 0);
 }
 
-/* What every thread of a team does. Work-shared loops end in a barrier. */
-static void work(fastsvm_job *job, const plan *p, int thread) {
+/* What every thread of a team does. */
+static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *team) {
     char *scratch = p->scratch + thread * p->scratch_bytes;
     const ptrdiff_t C = job->n_classes;
     const int gradient = wants_gradient(job);
     const ptrdiff_t n_updates = ceil_div(job->n_rows, job->batch_size);
-#pragma omp for schedule(static)
+#pragma omp for schedule(static) nowait
     for (ptrdiff_t k = 0; k < p->n_slices; k++) {
         const ptrdiff_t k0 = k % p->slices_per_class * SLICE;
         job->kernels->tiles->pack(job->W, C, job->n_features, k / p->slices_per_class, k0,
                                   min(k0 + SLICE, job->n_features), p->packed);
     }
+    fastsvm_wait(team);
     int64_t n_correct = 0;
     ptrdiff_t update = 0;
     int finite = 1;
@@ -223,9 +226,10 @@ static void work(fastsvm_job *job, const plan *p, int thread) {
         for (ptrdiff_t lo = begin; lo < end; lo += wave_rows) {
             const ptrdiff_t hi = min(lo + wave_rows, end), n_chunks = ceil_div(hi - lo, p->chunk_rows);
             const int first_wave = lo == begin, last_wave = hi == end;
-#pragma omp for schedule(dynamic, 1)
+#pragma omp for schedule(dynamic, 1) nowait
             for (ptrdiff_t k = 0; k < n_chunks; k++)
                 run_chunk(job, p, scratch, job->order, lo + k * p->chunk_rows, min(lo + (k + 1) * p->chunk_rows, hi), k);
+            fastsvm_wait(team);
             /* Every thread adds up the same numbers, so that all agree whether to go on. */
             for (ptrdiff_t k = 0; k < n_chunks; k++) {
                 loss += p->chunk_loss[k];
@@ -235,13 +239,10 @@ static void work(fastsvm_job *job, const plan *p, int thread) {
             if (last_wave && !finite && job->rule != FASTSVM_NO_RULE) break;
 #pragma omp master
             finish_intercept(job, p, n_chunks, first_wave, last_wave, n, update);
-            if (gradient) {
-#pragma omp for schedule(static)
-                for (ptrdiff_t k = 0; k < p->n_slices; k++)
-                    finish_slice(job, p, k, n_chunks, first_wave, last_wave, n, update);
-            } else {
-#pragma omp barrier
-            }
+#pragma omp for schedule(static) nowait
+            for (ptrdiff_t k = 0; k < (gradient ? p->n_slices : 0); k++)
+                finish_slice(job, p, k, n_chunks, first_wave, last_wave, n, update);
+            fastsvm_wait(team);
         }
 #pragma omp master
         if (job->losses) job->losses[update] = loss / n + (gradient && finite ? total_penalty(job, p) : 0);
@@ -257,13 +258,18 @@ static void work(fastsvm_job *job, const plan *p, int thread) {
 int fastsvm_run(fastsvm_job *job, int n_threads) {
     plan p;
     if (make_plan(job, n_threads, &p)) return -1;
+    fastsvm_barrier team = FASTSVM_BARRIER;
 #ifdef _OPENMP
     if (n_threads > 1) {
 #pragma omp parallel num_threads(n_threads)
-        work(job, &p, omp_get_thread_num());
+        {
+#pragma omp single
+            team.n_threads = omp_get_num_threads(); /* may be fewer than asked for */
+            work(job, &p, omp_get_thread_num(), &team);
+        }
     } else
 #endif
-        work(job, &p, 0);
+        work(job, &p, 0, &team);
     free(p.memory);
     return 0;
 }
