@@ -1,6 +1,28 @@
-"""fastsvm: linear multiclass SVMs trained at the speed of the machine's memory."""
+"""fastsvm: linear multiclass SVMs trained at the speed of the machine's memory.
+
+    result = fastsvm.train(X, y)              # trainer: minibatches, optimizers, schedules, early stopping
+    result.predict(X_test)
+
+    loss, dW, db = fastsvm.loss_and_gradient(W, X, y, b, alpha=1e-2)       # the objective alone
+    fastsvm.check_gradient, fastsvm.numerical_gradient                     # is it right?
+    fastsvm.load("digits"), fastsvm.load_model("model.safetensors")        # data sets and models from files
+
+:mod:`fastsvm.objective` states the objective and its symbols once, for all of the package.
+"""
 
 from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+try:
+    import_module("fastsvm._native")
+except ImportError as error:
+    raise ImportError(
+        f"the compiled module fastsvm._native cannot be imported from {__path__[0]}: {error}. If that is a source tree, build "
+        "and install it with 'pip install .' in the folder of setup.py, and run Python from another folder "
+        "(or use 'pip install -e .' to work on it)"
+    ) from error
 
 from fastsvm.backends import set_backend
 from fastsvm.exceptions import DataFormatError, DivergenceError
@@ -14,4 +36,79 @@ from fastsvm.objective import (
     score_loss_and_gradient,
 )
 from fastsvm.optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSProp
-from fastsvm.standardization import Standardization, fit_standardization
+
+if TYPE_CHECKING:
+    from fastsvm.config import show_config
+    from fastsvm.datasets import Dataset, load, load_digits
+    from fastsvm.gradients import check_objective_gradient
+    from fastsvm.finite_differences import GradientCheck, check_gradient, numerical_gradient
+    from fastsvm.history import EpochRecord, History, TrainResult
+    from fastsvm.model import Model, load_model
+    from fastsvm.standardization import Standardization, fit_standardization
+    from fastsvm.training import train
+
+__version__ = "0.1.0"
+
+#: Names whose modules are imported when they are first used, so that ``import fastsvm`` stays quick.
+_LAZY = {
+    "fastsvm.config": ("show_config",),
+    "fastsvm.datasets": ("Dataset", "load", "load_digits"),
+    "fastsvm.finite_differences": ("GradientCheck", "check_gradient", "numerical_gradient"),
+    "fastsvm.gradients": ("check_objective_gradient",),
+    "fastsvm.history": ("EpochRecord", "History", "TrainResult"),
+    "fastsvm.model": ("Model", "load_model"),
+    "fastsvm.standardization": ("Standardization", "fit_standardization"),
+    "fastsvm.training": ("train",),
+}
+_MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
+
+__all__ = [
+    "SGD",
+    "AdaGrad",
+    "Adam",
+    "AdamW",
+    "CrammerSinger",
+    "DataFormatError",
+    "Dataset",
+    "DivergenceError",
+    "EpochRecord",
+    "GradientCheck",
+    "History",
+    "Model",
+    "Momentum",
+    "Nesterov",
+    "RMSProp",
+    "Softmax",
+    "Standardization",
+    "TrainResult",
+    "WestonWatkins",
+    "__version__",
+    "check_gradient",
+    "check_objective_gradient",
+    "data_gradient",
+    "decision_scores",
+    "evaluate",
+    "fit_standardization",
+    "load",
+    "load_digits",
+    "load_model",
+    "loss_and_gradient",
+    "loss_value",
+    "numerical_gradient",
+    "score_loss_and_gradient",
+    "set_backend",
+    "show_config",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULE_OF:
+        value = getattr(import_module(_MODULE_OF[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'fastsvm' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -62,10 +62,10 @@ def slots(state: State) -> tuple[np.ndarray, ...]:
 class Optimizer:
     """What the rules share. ``learning_rate`` is a float > 0 or a callable ``step -> rate`` (step counted from 0)."""
 
-    learning_rate: float | Schedule
+    learning_rate: float | Schedule = 1e-2
 
     rule: ClassVar[str]
-    State: ClassVar[type]
+    state_type: ClassVar[Any]
 
     def __post_init__(self) -> None:
         if not callable(self.learning_rate):
@@ -87,8 +87,8 @@ class Optimizer:
             If ``x`` is not a float32 or float64 array.
         """
         x = check_array("x", x, dtypes=WEIGHT_DTYPES)
-        count = len(self.State._fields) - 1
-        return self.State(np.zeros((), dtype=np.int64), *(np.zeros_like(x) for _ in range(count)))
+        count = len(self.state_type._fields) - 1
+        return self.state_type(np.zeros((), dtype=np.int64), *(np.zeros_like(x) for _ in range(count)))
 
     def coefficients(self, first: int, count: int) -> np.ndarray:
         """Numbers the leaves need for updates ``first … first + count − 1`` (from 0), one row each.
@@ -141,8 +141,8 @@ class Optimizer:
 
     def check_state(self, x: np.ndarray, state: State, name: str = "state") -> None:
         """Raise unless ``state`` belongs to this rule and fits parameters like ``x``."""
-        if type(state) is not self.State:
-            raise TypeError(f"{name} must be the {self.State.__name__} that init returns; got {type(state).__name__}")
+        if type(state) is not self.state_type:
+            raise TypeError(f"{name} must be the {self.state_type.__name__} that init returns; got {type(state).__name__}")
         check_array(f"{name}.step", state.step, dtypes=("int64",), shape=(), writeable=True)
         if state.step < 0:
             raise ValueError(f"{name}.step must be >= 0; got {state.step}")
@@ -161,7 +161,7 @@ class SGD(Optimizer):
 
     learning_rate: float | Schedule = 1e-2
     rule: ClassVar[str] = "sgd"
-    State: ClassVar[type] = SGDState
+    state_type: ClassVar[Any] = SGDState
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ class Momentum(Optimizer):
     learning_rate: float | Schedule = 1e-2
     momentum: float = 0.9
     rule: ClassVar[str] = "momentum"
-    State: ClassVar[type] = VelocityState
+    state_type: ClassVar[Any] = VelocityState
 
 
 @dataclass(frozen=True)
@@ -202,7 +202,7 @@ class Nesterov(Optimizer):
     learning_rate: float | Schedule = 1e-2
     momentum: float = 0.9
     rule: ClassVar[str] = "nesterov"
-    State: ClassVar[type] = VelocityState
+    state_type: ClassVar[Any] = VelocityState
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ class AdaGrad(Optimizer):
     learning_rate: float | Schedule = 1e-2
     eps: float = 1e-7
     rule: ClassVar[str] = "adagrad"
-    State: ClassVar[type] = SquaresState
+    state_type: ClassVar[Any] = SquaresState
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ class RMSProp(Optimizer):
     decay: float = 0.9
     eps: float = 1e-7
     rule: ClassVar[str] = "rmsprop"
-    State: ClassVar[type] = SquaresState
+    state_type: ClassVar[Any] = SquaresState
 
 
 @dataclass(frozen=True)
@@ -273,7 +273,7 @@ class Adam(Optimizer):
     beta2: float = 0.999
     eps: float = 1e-8
     rule: ClassVar[str] = "adam"
-    State: ClassVar[type] = MomentsState
+    state_type: ClassVar[Any] = MomentsState
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ class Standardization:
         return (X.astype(dtype) - self.mean.astype(dtype)) * inverse
 
 
+@np.errstate(over="ignore", invalid="ignore")  # What is not finite raises at the end.
 def fit_standardization(X: np.ndarray, kind: str) -> Standardization | None:
     """Statistics of ``X`` for one of :data:`KINDS`, accumulated in float64 over blocks of rows.
 
@@ -81,14 +82,15 @@ def fit_standardization(X: np.ndarray, kind: str) -> Standardization | None:
     blocks = [slice(start, start + block) for start in range(0, n, block)]
     mean, scale = np.zeros(d), np.ones(d)
     if kind == "scale":
-        largest = 255.0 if X.dtype == np.uint8 else max(float(np.abs(X[rows]).max()) for rows in blocks)
-        scale[:] = largest if largest > 0 else 1.0
+        # np.max, unlike max, lets a NaN through to the check below.
+        largest = 255.0 if X.dtype == np.uint8 else float(np.max([np.abs(X[rows]).max() for rows in blocks]))
+        scale[:] = 1.0 if largest == 0 else largest
     else:
         mean = sum((X[rows].sum(axis=0, dtype=np.float64) for rows in blocks), start=mean) / n
     if kind == "mean+std":
         variance = sum((np.square(X[rows] - mean).sum(axis=0) for rows in blocks), start=np.zeros(d)) / n
         deviation = np.sqrt(variance)
-        constant = deviation <= 1e-12 * np.maximum(1.0, np.abs(mean))
+        constant = deviation <= 1e-12 * np.abs(mean)
         scale = np.where(constant, 1.0, deviation)
     if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
         check_finite("X", X)

@@ -74,6 +74,12 @@ def describe(array: np.ndarray) -> str:
     return f"shape {array.shape}, dtype {array.dtype}"
 
 
+def refuse_mask(name: str, value: Any) -> None:
+    """Raise if ``value`` is a masked array: looking at its data alone would bring back what the mask hides."""
+    if isinstance(value, np.ndarray) and hasattr(value, "mask"):
+        raise TypeError(f"{name} must be an array without a mask; got {type(value).__name__}. Leave the masked rows out")
+
+
 def check_array(
     name: str,
     value: Any,
@@ -87,6 +93,7 @@ def check_array(
     if not isinstance(value, np.ndarray):
         hint = "; pass a dense array" if hasattr(value, "toarray") else "; wrap it in numpy.asarray"
         raise TypeError(f"{name} must be a NumPy array; got {type(value).__name__}{hint}")
+    refuse_mask(name, value)
     array = np.asarray(value)
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension{'s' if ndim != 1 else ''}; got {describe(array)}")
@@ -109,7 +116,7 @@ def check_array(
 
 def check_finite(name: str, array: np.ndarray) -> None:
     """Raise if a float array holds NaN or infinity, naming the first place. Works in blocks, without a large temporary."""
-    if array.dtype.kind != "f":
+    if array.dtype.kind != "f" or array.size == 0:
         return
     rows = array.reshape(array.shape[0], -1) if array.ndim else array.reshape(1, 1)
     block = max(1, (1 << 20) // max(1, rows.shape[1]))
@@ -129,12 +136,22 @@ def check_samples(name: str, X: Any) -> np.ndarray:
     return X
 
 
+def _as_small_array(name: str, value: Any) -> np.ndarray:
+    """``value`` as an array, for arguments that may be lists."""
+    refuse_mask(name, value)
+    try:
+        return np.asarray(value)
+    except ValueError as error:  # a ragged list
+        raise ValueError(f"{name} must have one dimension, a number per sample; {error}") from None
+
+
 def check_labels(name: str, y: Any, *, n_samples: int, n_classes: int | None = None) -> np.ndarray:
     """Return class indices as a C-contiguous int64 array (n_samples,), in [0, n_classes)."""
     if isinstance(y, (list, tuple)):
-        y = np.asarray(y)
+        y = _as_small_array(name, y)
     if not isinstance(y, np.ndarray):
         raise TypeError(f"{name} must be a NumPy array of class indices; got {type(y).__name__}")
+    refuse_mask(name, y)
     if y.dtype.kind not in "iu":
         raise TypeError(
             f"{name} must hold integer class indices; got dtype {y.dtype}. "
@@ -158,7 +175,7 @@ def check_sample_weight(name: str, weight: Any, *, n_samples: int) -> np.ndarray
     """Return non-negative weights as float64 (n_samples,), scaled so that their mean is 1, or ``None``."""
     if weight is None:
         return None
-    array = np.asarray(weight)
+    array = _as_small_array(name, weight)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be real numbers; got dtype {array.dtype}")
     if array.shape != (n_samples,):
@@ -168,10 +185,12 @@ def check_sample_weight(name: str, weight: Any, *, n_samples: int) -> np.ndarray
     if array.min() < 0:
         where = int(array.argmin())
         raise ValueError(f"{name} must be >= 0; {name}[{where}] is {array[where]}")
-    total = array.sum()
-    if not total > 0 or not math.isfinite(total):
+    with np.errstate(over="ignore"):
+        total = array.sum()
+    mean = total / n_samples
+    if not np.finfo(np.float64).tiny <= mean < math.inf:
         raise ValueError(f"{name} must have a positive, finite sum; got {total}")
-    return array * (n_samples / total)
+    return array / mean
 
 
 def check_weights(

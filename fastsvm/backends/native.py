@@ -6,6 +6,7 @@ The environment variable ``FASTSVM_SIMD`` lowers the level (``baseline``, ``avx2
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,13 @@ RULES = {name: k for k, name in enumerate(("sgd", "momentum", "nesterov", "adagr
 SERIAL_PRODUCTS = 200_000
 SERIAL_PARAMETERS = 100_000
 
-_native.set_simd_level(os.environ.get("FASTSVM_SIMD") or _native.simd_levels()[-1])
+if not _native.openmp() and (os.cpu_count() or 1) > 1:
+    warnings.warn(
+        "this build of fastsvm has no OpenMP: the native backend runs on one thread whatever n_threads says; "
+        "backend='numba' uses all cores",
+        RuntimeWarning,
+        stacklevel=2,
+    )
 
 
 def _loss_code(loss: Loss) -> dict[str, Any]:

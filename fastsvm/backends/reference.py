@@ -10,6 +10,9 @@ import numpy as np
 from fastsvm.losses import CrammerSinger, Loss, Softmax, WestonWatkins
 from fastsvm.problem import Problem, Samples, penalty
 
+#: What is not finite ends in a NaN loss, which the caller reports; NumPy need not warn as well.
+quiet = np.errstate(over="ignore", invalid="ignore")
+
 
 def widen(samples: Samples, dtype: np.dtype, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
     """Samples as the score function sees them: in ``dtype`` and standardised."""
@@ -46,6 +49,7 @@ def loss_rows(scores: np.ndarray, y: np.ndarray, loss: Loss) -> tuple[np.ndarray
     return values, dscores
 
 
+@quiet
 def score_loss(
     scores: np.ndarray,
     y: np.ndarray,
@@ -66,6 +70,7 @@ def score_loss(
     return float(np.mean(values.astype(np.float64) * weight))
 
 
+@quiet
 def scores(W: np.ndarray, b: np.ndarray | None, samples: Samples, out: np.ndarray, n_threads: int = 1) -> None:
     """``out = X Wᵀ + b``."""
     out[:] = widen(samples, W.dtype) @ W.T + (0 if b is None else b)
@@ -85,6 +90,7 @@ def evaluate(W: np.ndarray, b: np.ndarray | None, problem: Problem, n_threads: i
     return value, int(np.sum(out.argmax(axis=1) == problem.y))
 
 
+@quiet
 def gradient(
     W: np.ndarray, b: np.ndarray | None, problem: Problem, dW: np.ndarray, db: np.ndarray | None, n_threads: int = 1
 ) -> float:
@@ -96,6 +102,7 @@ def gradient(
     return value
 
 
+@quiet
 def data_gradient(W: np.ndarray, b: np.ndarray | None, problem: Problem, dX: np.ndarray, n_threads: int = 1) -> float:
     """Objective; fills its gradient on the samples as stored (through the standardisation, if there is one)."""
     _, value, dscores = _forward(W, b, problem)
@@ -171,6 +178,6 @@ def epoch(
         if not np.isfinite(losses[update]):
             return update + 1, correct
         step(rule, coefficients[update], W.reshape(-1), dW.reshape(-1), tuple(s.reshape(-1) for s in slots_W))
-        if b is not None:
+        if b is not None and db is not None:
             step(rule, without_decay[update], b, db, slots_b)
     return len(losses), correct
