@@ -40,12 +40,10 @@ from fastsvm.optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RM
 if TYPE_CHECKING:
     from fastsvm.config import show_config
     from fastsvm.datasets import Dataset, load, load_digits
-    from fastsvm.gradients import check_objective_gradient
-    from fastsvm.finite_differences import GradientCheck, check_gradient, numerical_gradient
-    from fastsvm.history import EpochRecord, History, TrainResult
+    from fastsvm.gradients import GradientCheck, check_gradient, check_objective_gradient, numerical_gradient
     from fastsvm.model import Model, load_model
     from fastsvm.standardization import Standardization, fit_standardization
-    from fastsvm.training import train
+    from fastsvm.training import EpochRecord, History, TrainResult, train
 
 __version__ = "0.1.0"
 
@@ -53,12 +51,10 @@ __version__ = "0.1.0"
 _LAZY = {
     "fastsvm.config": ("show_config",),
     "fastsvm.datasets": ("Dataset", "load", "load_digits"),
-    "fastsvm.finite_differences": ("GradientCheck", "check_gradient", "numerical_gradient"),
-    "fastsvm.gradients": ("check_objective_gradient",),
-    "fastsvm.history": ("EpochRecord", "History", "TrainResult"),
+    "fastsvm.gradients": ("GradientCheck", "check_gradient", "check_objective_gradient", "numerical_gradient"),
     "fastsvm.model": ("Model", "load_model"),
     "fastsvm.standardization": ("Standardization", "fit_standardization"),
-    "fastsvm.training": ("train",),
+    "fastsvm.training": ("EpochRecord", "History", "TrainResult", "train"),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 

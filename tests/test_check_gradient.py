@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastsvm.finite_differences import check_gradient
+from fastsvm.gradients import check_gradient
 
 C = np.array([[1.0, -2.0, 0.5], [3.0, 0.25, -1.0]])
 

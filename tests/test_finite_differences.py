@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from fastsvm.finite_differences import GradientCheck, check_gradient, numerical_gradient
+from fastsvm.gradients import GradientCheck, check_gradient, numerical_gradient
 
 METHODS = ["forward", "central"]
 

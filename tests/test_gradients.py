@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastsvm import CrammerSinger, Softmax, WestonWatkins, backends, fit_standardization, gradients
+from fastsvm import CrammerSinger, Softmax, WestonWatkins, backends, fit_standardization
 from fastsvm.gradients import WRT, check_objective_gradient
+from fastsvm.gradients import objective as gradients
 
 BACKENDS = backends.NAMES
 LOSSES = [WestonWatkins(), WestonWatkins(delta=0.7, squared=True), CrammerSinger(), CrammerSinger(delta=2.5), Softmax()]

@@ -2,7 +2,7 @@
 
 The analytic side is what the chosen backend computes. The numerical side is the NumPy reference in float64, whatever the dtype
 of the weights, so it shares neither code nor rounding with the compiled backends. How differences are taken, and what a
-kink is, stands in :mod:`fastsvm.finite_differences`. The smooth pieces of the losses are told apart by
+kink is, stands in :mod:`fastsvm.gradients.numerical`. The smooth pieces of the losses are told apart by
 
 * Weston-Watkins: which of the margins ``s_j − s_y + Δ``, ``j ≠ y``, are positive. The squared loss has a gradient everywhere,
   but its second derivative jumps where a margin changes sign, and with it the error of a central difference rises from
@@ -19,14 +19,12 @@ from typing import Any
 import numpy as np
 
 from fastsvm.backends import reference
-from fastsvm.finite_differences import GradientCheck, check_gradient, numerical_gradient
+from fastsvm.gradients.numerical import GradientCheck, check_gradient
 from fastsvm.losses import Loss, Softmax, WestonWatkins, as_loss
 from fastsvm.objective import data_gradient, decision_scores, loss_and_gradient, prepare, score_loss_and_gradient
 from fastsvm.problem import Problem, Samples
 from fastsvm.standardization import Standardization
 from fastsvm.validation import check_choice
-
-__all__ = ["WRT", "GradientCheck", "check_gradient", "check_objective_gradient", "numerical_gradient"]
 
 #: What the objective can be differentiated by.
 WRT = ("W", "b", "X", "scores")

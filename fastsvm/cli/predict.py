@@ -1,0 +1,93 @@
+"""``fastsvm predict``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import numpy as np
+
+from fastsvm.cli.data import DataPath, Part, as_dtype, load_samples
+from fastsvm.cli.errors import reported
+from fastsvm.cli.evaluate import ModelPath
+from fastsvm.cli.options import OUTPUT, Backend, Debug, Json, Threads, option
+from fastsvm.cli.output import print_json
+from fastsvm.files import check_writable, write_bytes
+from fastsvm.model import Model, load_model
+
+Output = Annotated[
+    Path | None,
+    option(
+        "--output -o FILE", "A .npy array, or a .csv with a header.", OUTPUT, default="one line per sample on standard output"
+    ),
+]
+Names = Annotated[bool, option("--names", "Names of classes instead of their indices.", OUTPUT)]
+Scores = Annotated[bool, option("--scores", "The scores of all classes instead of the class.", OUTPUT)]
+
+
+def predict(
+    model: ModelPath,
+    data: DataPath,
+    part: Part = None,
+    output: Output = None,
+    names: Names = False,
+    scores: Scores = False,
+    backend: Backend = None,
+    threads: Threads = None,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Predict the class of each sample.
+
+    DATA may also be an .npy array (samples, features) without labels.
+    float64 samples are rounded to float32 for a float32 model.
+
+    [bold]fastsvm predict model.safetensors new.npy --names[/bold]
+    [bold]fastsvm predict model.safetensors new.npy --scores -o scores.csv[/bold]
+    """
+    with reported(debug):
+        if output is not None:
+            if output.suffix.lower() not in (".npy", ".csv"):
+                raise ValueError(f"--output must end in .npy or .csv; got {str(output)!r}")
+            check_writable("--output", output)
+        if names and scores:
+            raise ValueError("--names and --scores must not be given together; the header of a .csv has the names")
+        loaded = load_model(model)
+        X = as_dtype(load_samples(data, part, loaded), loaded.W.dtype)
+        values = (loaded.scores if scores else loaded.predict)(X, backend=backend, n_threads=threads)
+        if names:
+            values = np.array([loaded.name(k) for k in range(loaded.n_classes)])[values]
+        if output is not None:
+            is_array = output.suffix.lower() == ".npy"
+            write_bytes(output, _npy(values) if is_array else _csv(values, _header(loaded, scores)))
+        if as_json:
+            found: dict[str, Any] = {"model": str(model), "data": data, "samples": len(values)}
+            key = "scores" if scores else "predictions"
+            print_json(found | {"output": str(output)} if output is not None else found | {key: values.tolist()})
+        elif output is None:
+            _write_rows(sys.stdout, values)
+
+
+def _header(model: Model, scores: bool) -> list[str]:
+    return [model.name(k) for k in range(model.n_classes)] if scores else ["class"]
+
+
+def _npy(values: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _csv(values: np.ndarray, header: list[str]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(header)
+    _write_rows(buffer, values)
+    return buffer.getvalue().encode()
+
+
+def _write_rows(file: TextIO, values: np.ndarray) -> None:
+    rows = values.tolist() if values.ndim == 2 else ([value] for value in values.tolist())
+    csv.writer(file, lineterminator="\n").writerows(rows)

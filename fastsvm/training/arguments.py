@@ -1,0 +1,209 @@
+"""The arguments of :func:`fastsvm.train`, checked before anything is computed."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from fastsvm.objective import prepare_samples
+from fastsvm.optimizers import Optimizer
+from fastsvm.problem import Problem
+from fastsvm.schedules import bind
+from fastsvm.standardization import Standardization, fit_standardization
+from fastsvm.training.history import TrainResult, TrainState
+from fastsvm.validation import (
+    WEIGHT_DTYPES,
+    check_array,
+    check_choice,
+    check_finite,
+    check_integer,
+    check_labels,
+    check_sample_weight,
+    check_samples,
+    check_storage,
+    check_weights,
+)
+
+SAMPLINGS = ("shuffle", "replacement", "sequential")
+MONITORS = ("accuracy", "loss")
+RECORDS = ("epoch", "update")
+BIT_GENERATORS = ("PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64")
+
+
+def check_batch_size(batch_size: Any, n_samples: int) -> int:
+    """Samples per update; ``"full"`` and what exceeds ``n_samples`` are ``n_samples``."""
+    if isinstance(batch_size, str):
+        if batch_size != "full":
+            raise ValueError(f'batch_size must be an integer >= 1 or "full"; got {batch_size!r}')
+        return n_samples
+    return min(check_integer("batch_size", batch_size, at_least=1), n_samples)
+
+
+def default_epochs(n_samples: int, batch_size: int) -> int:
+    """Epochs where none are given: 20, or as many as make 3,000 updates, but not more than 500."""
+    updates = -(-n_samples // batch_size)
+    return max(20, min(500, -(-3000 // updates)))
+
+
+def check_callbacks(callbacks: Any) -> tuple[Callable[..., Any], ...]:
+    """Callbacks as a tuple."""
+    if callable(callbacks) or not isinstance(callbacks, Iterable):
+        raise TypeError(f"callbacks must be a sequence of callables, such as [{callbacks!r}]; got {callbacks!r}")
+    result = tuple(callbacks)
+    for k, callback in enumerate(result):
+        if not callable(callback):
+            raise TypeError(f"callbacks[{k}] must be callable as callback(record, result); got {callback!r}")
+    return result
+
+
+def check_patience(patience: Any, validation: Any) -> int | None:
+    """Patience, which only a validation set can try."""
+    if patience is None:
+        return None
+    if validation is None:
+        raise ValueError("patience needs validation: early stopping follows the validation set; got validation=None")
+    return check_integer("patience", patience, at_least=1)
+
+
+def check_seed(seed: Any) -> np.random.Generator:
+    """The generator that draws the sample order."""
+    if seed is not None and not isinstance(seed, (np.random.Generator, np.random.SeedSequence)):
+        try:
+            seed = check_integer("seed", seed, at_least=0)
+        except TypeError:
+            raise TypeError(
+                f"seed must be an integer, a numpy.random.Generator, a SeedSequence or None; got {seed!r}"
+            ) from None
+    rng = np.random.default_rng(seed)
+    name = type(rng.bit_generator).__name__
+    if name not in BIT_GENERATORS:
+        raise TypeError(f"seed must be a Generator over one of {', '.join(BIT_GENERATORS)}; got one over {name}")
+    return rng
+
+
+def restore_generator(state: dict[str, Any]) -> np.random.Generator:
+    """The generator whose ``bit_generator.state`` this was."""
+    name = check_choice("resume.state.rng['bit_generator']", state.get("bit_generator"), BIT_GENERATORS)
+    bit_generator = getattr(np.random, name)()
+    bit_generator.state = state
+    return np.random.Generator(bit_generator)
+
+
+def check_dtype(dtype: Any) -> np.dtype:
+    """A dtype that weights may have."""
+    try:
+        checked = np.dtype(dtype)
+    except TypeError:
+        checked = None
+    if checked is None or checked.name not in WEIGHT_DTYPES or not checked.isnative:
+        raise TypeError(f"dtype must be {' or '.join(WEIGHT_DTYPES)}, or None; got {dtype!r}")
+    return checked
+
+
+def initial_weights(
+    X: np.ndarray, y: np.ndarray, W: Any, b: Any, *, n_classes: Any, fit_intercept: bool, dtype: Any
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Copies of the weights to begin with, or zeros."""
+    if n_classes is not None:
+        n_classes = check_integer("n_classes", n_classes, at_least=2)
+    if dtype is not None:
+        dtype = check_dtype(dtype)
+    if W is not None:
+        W = check_array("W", W, dtypes=WEIGHT_DTYPES if dtype is None else (dtype.name,), ndim=2).copy()
+    else:
+        if n_classes is None:
+            if y.min() == y.max():
+                raise ValueError(f"y must hold at least two classes, or n_classes be given; got one class, {y[0]}")
+            n_classes = int(y.max()) + 1
+        if dtype is None:
+            dtype = np.float64 if X.dtype == np.float64 else np.float32
+        W = np.zeros((n_classes, X.shape[1]), dtype=dtype)
+    if b is not None and not fit_intercept:
+        raise ValueError("b must be None with fit_intercept=False; got initial values")
+    W, b = check_weights(W, b, n_features=X.shape[1], n_classes=n_classes)
+    check_storage(X, W.dtype)
+    check_finite("W", W)
+    if b is not None:
+        check_finite("b", b)
+        return W, b.copy()
+    return W, np.zeros(len(W), dtype=W.dtype) if fit_intercept else None
+
+
+def check_standardize(standardize: Any, X: np.ndarray) -> Standardization | None:
+    """Statistics of ``X``, or those given."""
+    if isinstance(standardize, Standardization):
+        if len(standardize.mean) != X.shape[1]:
+            raise ValueError(f"standardize must have one entry per feature of X, {X.shape[1]}; got {len(standardize.mean)}")
+        return standardize
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite raises by name
+        return fit_standardization(X, "none" if standardize is None else standardize)
+
+
+def check_validation(
+    validation: Any, problem: Problem, W: np.ndarray, standardization: Standardization | None
+) -> Problem | None:
+    """The problem on the validation set: same loss, penalty and standardisation."""
+    if validation is None:
+        return None
+    if not isinstance(validation, (tuple, list)) or len(validation) not in (2, 3):
+        got = f"{len(validation)} entries" if isinstance(validation, (tuple, list)) else type(validation).__name__
+        raise TypeError(f"validation must be (X, y) or (X, y, sample_weight); got {got}")
+    X = check_samples("validation[0]", validation[0])
+    n, d = X.shape
+    if d != W.shape[1]:
+        raise ValueError(f"validation[0] must have as many features as X, {W.shape[1]}; got shape {X.shape}")
+    check_storage(X, W.dtype, "validation[0]")
+    weight = validation[2] if len(validation) == 3 else None
+    return problem._replace(
+        samples=prepare_samples(X, W.dtype, standardization, "validation[0]"),
+        y=check_labels("validation[1]", validation[1], n_samples=n, n_classes=len(W)),
+        sample_weight=check_sample_weight("validation[2]", weight, n_samples=n),
+    )
+
+
+def bind_schedule(optimizer: Optimizer, total: int) -> Optimizer:
+    """The optimizer with its schedule told how many updates there will be."""
+    return replace(optimizer, learning_rate=bind(optimizer.learning_rate, total))
+
+
+def check_resume(resume: Any, optimizer: Optimizer, given: dict[str, Any], *, epochs: int, standardize: Any) -> TrainState:
+    """A copy of the state to go on from. Raises unless the arguments describe that training, as far as its result can tell."""
+    if not isinstance(resume, TrainResult):
+        raise TypeError(f"resume must be a TrainResult; got {type(resume).__name__}")
+    state, old = copy.deepcopy(resume.state), resume.standardization
+    same = standardize is old or ("none" if standardize is None else standardize) == ("none" if old is None else old.kind)
+    if isinstance(standardize, Standardization) and old is not None:
+        same = np.array_equal(standardize.mean, old.mean) and np.array_equal(standardize.scale, old.scale)
+    if not same:
+        raise ValueError(
+            f"standardize must be that of the training to resume, {'none' if old is None else old.kind!r}; got {standardize!r}"
+        )
+    had = {
+        "loss": resume.loss,
+        "alpha": resume.alpha,
+        "fit_intercept": state.b is not None,
+        "penalize_intercept": resume.penalize_intercept,
+        "n_classes": len(state.W),
+        "n_features": state.W.shape[1],
+        "dtype": state.W.dtype,
+        "optimizer": type(resume.optimizer).__name__,
+        "record": "epoch" if resume.history.update_losses is None else "update",
+        "validation": "no validation set" if state.best_W is None else "a validation set",
+    }
+    for name, value in had.items():
+        if given[name] is not None and given[name] != value:
+            raise ValueError(
+                f"{name} must be that of the training to resume, {value!r}; got {given[name]!r}. "
+                "To begin a new training from its weights, pass W and b instead"
+            )
+    if epochs < state.epochs:
+        raise ValueError(f"epochs counts those of resume too and must be >= {state.epochs}; got {epochs}")
+    check_weights(state.W, state.b)
+    optimizer.check_state(state.W, state.optimizer_W, "resume.state.optimizer_W")
+    if state.b is not None:
+        optimizer.check_state(state.b, state.optimizer_b, "resume.state.optimizer_b")  # type: ignore[arg-type]
+    return state
