@@ -86,8 +86,10 @@ typedef struct {
     /* db += d for one row of D. */
     void (*add_row)(const void *d, ptrdiff_t n, double *db);
     void (*scale_row)(void *d, double factor, ptrdiff_t n);
-    /* g = sum * factor + alpha * W; returns the sum of squares of W, or 0 where alpha is. */
-    double (*finish)(const double *sum, double factor, double alpha, const void *W, ptrdiff_t n, void *g);
+    /* g = sum * factor + alpha * W. */
+    void (*finish)(const double *sum, double factor, double alpha, const void *W, ptrdiff_t n, void *g);
+    /* Sum of the squares of n weights. */
+    double (*squares)(const void *W, ptrdiff_t n);
     /* One update of n parameters in place (fastsvm/optimizers.py has the formulas). */
     void (*update)(int rule, const double *coefficients, void *x, const void *g, void *slot1, void *slot2, ptrdiff_t n);
 } fastsvm_rows;

@@ -154,6 +154,19 @@ static void run_chunk(const fastsvm_job *job, const plan *p, char *scratch, cons
     p->chunk_correct[slot] = n_correct;
 }
 
+/* Slice k of the weights as the score kernel reads it, and its squares for the penalty. */
+static void prepare_slice(const fastsvm_job *job, const plan *p, ptrdiff_t k) {
+    const ptrdiff_t D = job->n_features, c = k / p->slices_per_class, k0 = k % p->slices_per_class * SLICE, n = min(SLICE, D - k0);
+    const char *W = (const char *)job->W + (c * D + k0) * job->kernels->tiles->item;
+    job->kernels->tiles->pack(job->W, job->n_classes, D, c, k0, k0 + n, p->packed);
+    p->squares[k] = job->alpha > 0 ? job->kernels->rows->squares(W, n) : 0;
+}
+
+static void prepare_intercept(const fastsvm_job *job, const plan *p) {
+    const int wanted = job->b && job->alpha_intercept > 0;
+    p->squares[p->n_slices] = wanted ? job->kernels->rows->squares(job->b, job->n_classes) : 0;
+}
+
 /* Slice k of the gradient: sum over the wave's chunks; with the last wave the penalty, and the update or the result. */
 static void finish_slice(const fastsvm_job *job, const plan *p, ptrdiff_t k, ptrdiff_t n_chunks, int first_wave, int last_wave,
                          ptrdiff_t n_batch, ptrdiff_t update) {
@@ -168,12 +181,12 @@ static void finish_slice(const fastsvm_job *job, const plan *p, ptrdiff_t k, ptr
     if (!last_wave) return;
     char *W = (char *)job->W + at * item;
     void *to = job->dW ? (char *)job->dW + at * item : (char *)g;
-    p->squares[k] = leaf->finish(sum, 1.0 / n_batch, job->alpha, W, n, to);
+    leaf->finish(sum, 1.0 / n_batch, job->alpha, W, n, to);
     if (job->rule == FASTSVM_NO_RULE) return;
     char *slot1 = job->slots_W[0], *slot2 = job->slots_W[1];
     leaf->update(job->rule, job->coefficients + update * FASTSVM_N_COEFFICIENTS, W, to, slot1 ? slot1 + at * item : NULL,
                  slot2 ? slot2 + at * item : NULL, n);
-    tiles->pack(job->W, job->n_classes, D, c, k0, k0 + n, p->packed);
+    prepare_slice(job, p, k);
 }
 
 /* The intercept's share of all that. Weight decay does not reach it. */
@@ -190,31 +203,29 @@ static void finish_intercept(const fastsvm_job *job, const plan *p, ptrdiff_t n_
     }
     if (!last_wave) return;
     void *to = job->db ? job->db : p->intercept_gradient;
-    p->squares[p->n_slices] = leaf->finish(p->db_sum, 1.0 / n_batch, job->alpha_intercept, job->b, C, to);
+    leaf->finish(p->db_sum, 1.0 / n_batch, job->alpha_intercept, job->b, C, to);
     if (job->rule == FASTSVM_NO_RULE) return;
     memcpy(row, job->coefficients + update * FASTSVM_N_COEFFICIENTS, sizeof row);
     row[FASTSVM_WEIGHT_DECAY] = 0;
     leaf->update(job->rule, row, job->b, to, job->slots_b[0], job->slots_b[1], C);
+    prepare_intercept(job, p);
 }
 
 static double total_penalty(const fastsvm_job *job, const plan *p) {
     double squares = 0;
     for (ptrdiff_t k = 0; k < p->n_slices; k++) squares += p->squares[k];
-    return 0.5 * job->alpha * squares + (job->b ? 0.5 * job->alpha_intercept * p->squares[p->n_slices] : 0);
+    return 0.5 * job->alpha * squares + 0.5 * job->alpha_intercept * p->squares[p->n_slices];
 }
 
 /* What every thread of a team does. */
 static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *team) {
     char *scratch = p->scratch + thread * p->scratch_bytes;
-    const ptrdiff_t C = job->n_classes;
     const int gradient = wants_gradient(job);
     const ptrdiff_t n_updates = ceil_div(job->n_rows, job->batch_size);
 #pragma omp for schedule(static) nowait
-    for (ptrdiff_t k = 0; k < p->n_slices; k++) {
-        const ptrdiff_t k0 = k % p->slices_per_class * SLICE;
-        job->kernels->tiles->pack(job->W, C, job->n_features, k / p->slices_per_class, k0,
-                                  min(k0 + SLICE, job->n_features), p->packed);
-    }
+    for (ptrdiff_t k = 0; k < p->n_slices; k++) prepare_slice(job, p, k);
+#pragma omp master
+    prepare_intercept(job, p);
     fastsvm_wait(team);
     int64_t n_correct = 0;
     ptrdiff_t update = 0;
@@ -222,6 +233,7 @@ static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *t
     while (update < n_updates && finite) {
         const ptrdiff_t begin = update * job->batch_size, end = min(begin + job->batch_size, job->n_rows), n = end - begin;
         const ptrdiff_t wave_rows = p->wave_chunks * p->chunk_rows;
+        const double penalty = total_penalty(job, p);
         double loss = 0;
         for (ptrdiff_t lo = begin; lo < end; lo += wave_rows) {
             const ptrdiff_t hi = min(lo + wave_rows, end), n_chunks = ceil_div(hi - lo, p->chunk_rows);
@@ -235,7 +247,7 @@ static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *t
                 loss += p->chunk_loss[k];
                 n_correct += p->chunk_correct[k];
             }
-            finite = isfinite(loss);
+            finite = isfinite(loss / n + penalty);
             if (last_wave && !finite && job->rule != FASTSVM_NO_RULE) break;
 #pragma omp master
             finish_intercept(job, p, n_chunks, first_wave, last_wave, n, update);
@@ -245,7 +257,7 @@ static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *t
             fastsvm_wait(team);
         }
 #pragma omp master
-        if (job->losses) job->losses[update] = loss / n + (gradient && finite ? total_penalty(job, p) : 0);
+        if (job->losses) job->losses[update] = loss / n + penalty;
         update++;
     }
 #pragma omp master

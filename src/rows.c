@@ -4,7 +4,7 @@
 
 #define PASTE3(a, b, c) a##b##c
 #define SYMBOL(name, level) PASTE3(name, _, level)
-#define TABLE {NAME(loss), NAME(sum_parts), NAME(add_row), NAME(scale_row), NAME(finish), NAME(update)}
+#define TABLE {NAME(loss), NAME(sum_parts), NAME(add_row), NAME(scale_row), NAME(finish), NAME(squares), NAME(update)}
 
 #define T float
 #define NAME(x) x##_f32

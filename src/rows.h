@@ -93,27 +93,20 @@ static void NAME(scale_row)(void *row, double factor, ptrdiff_t n) {
     for (ptrdiff_t k = 0; k < n; k++) d[k] = (T)(d[k] * factor);
 }
 
-static double NAME(finish)(const double *RESTRICT sum, double factor, double alpha, const void *weights, ptrdiff_t n,
-                           void *gradient) {
+static void NAME(finish)(const double *RESTRICT sum, double factor, double alpha, const void *weights, ptrdiff_t n, void *gradient) {
     const T *RESTRICT W = weights;
     T *RESTRICT g = gradient;
-    if (alpha == 0) {
-        for (ptrdiff_t k = 0; k < n; k++) g[k] = (T)(sum[k] * factor);
-        return 0;
-    }
-    double squares[8] = {0}; /* eight running sums, so that the loop can be vectorised in a fixed order */
+    for (ptrdiff_t k = 0; k < n; k++) g[k] = (T)(sum[k] * factor + alpha * W[k]);
+}
+
+static double NAME(squares)(const void *weights, ptrdiff_t n) {
+    const T *W = weights;
+    double sums[8] = {0}; /* eight running sums, so that the loop can be vectorised in a fixed order */
     ptrdiff_t k = 0;
     for (; k + 8 <= n; k += 8)
-        for (int j = 0; j < 8; j++) {
-            const double w = W[k + j];
-            g[k + j] = (T)(sum[k + j] * factor + alpha * w);
-            squares[j] += w * w;
-        }
-    for (; k < n; k++) {
-        g[k] = (T)(sum[k] * factor + alpha * W[k]);
-        squares[0] += (double)W[k] * W[k];
-    }
-    return ((squares[0] + squares[4]) + (squares[1] + squares[5])) + ((squares[2] + squares[6]) + (squares[3] + squares[7]));
+        for (int j = 0; j < 8; j++) sums[j] += (double)W[k + j] * W[k + j];
+    for (; k < n; k++) sums[0] += (double)W[k] * W[k];
+    return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
 }
 
 static void NAME(update)(int rule, const double *coefficients, void *parameters, const void *gradient, void *slot1, void *slot2,

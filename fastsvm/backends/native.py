@@ -13,7 +13,7 @@ import numpy as np
 
 from fastsvm import _native
 from fastsvm.losses import CrammerSinger, Loss, Softmax, WestonWatkins
-from fastsvm.problem import Problem, Samples, penalty
+from fastsvm.problem import Problem, Samples
 
 #: Codes of kernels.h, in its order.
 STORAGE = {"float64": 0, "float32": 1, "uint8": 2}
@@ -85,7 +85,7 @@ def evaluate(W: np.ndarray, b: np.ndarray | None, problem: Problem, n_threads: i
     """Objective, and the number of samples whose largest score is their class's."""
     losses = np.empty(1)
     _, correct = _run(W, b, problem, n_threads, losses=losses)
-    return float(losses[0]) + penalty(W, b, problem), correct
+    return float(losses[0]), correct
 
 
 def gradient(
@@ -101,7 +101,7 @@ def data_gradient(W: np.ndarray, b: np.ndarray | None, problem: Problem, dX: np.
     """Objective; fills its gradient on the samples as stored (through the standardisation, if there is one)."""
     losses = np.empty(1)
     _run(W, b, problem, n_threads, dX=dX, losses=losses)
-    return float(losses[0]) + penalty(W, b, problem)
+    return float(losses[0])
 
 
 def step(
