@@ -1,7 +1,7 @@
 """Build of fastsvm._native: one Cython module over C kernels that are compiled once per SIMD level.
 
-pyproject.toml holds the metadata. Here: which flags the compiler takes (found by compiling), whether OpenMP works (found by compiling
-and running a probe; its absence is printed now and shown by ``fastsvm info``), and the extra objects of the levels.
+pyproject.toml holds the metadata. Here: which flags the compiler takes (found by compiling), whether OpenMP works (found by
+compiling and running a probe; its absence is printed now and shown by ``fastsvm info``), and the extra objects of the levels.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ X86_LEVELS = {
 }
 
 #: Neither changes a result: they promise not to look at errno or at floating-point exceptions.
-GNU_FLAGS = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden"]
+GNU_FLAGS = ["-O3", "-std=c11", "-fno-math-errno", "-fno-trapping-math", "-fvisibility=hidden", "-Wno-unknown-pragmas"]
 
 OPENMP_PROBE = """
 #include <omp.h>

@@ -14,8 +14,8 @@ symbol         shape                     meaning
 =============  ========================  ===============================================================
 
 The CS231n assignment's ``reg`` is ``alpha / 2``, LIBLINEAR's ``C`` is ``1 / (alpha · n_samples)``, and ``alpha`` is that of
-scikit-learn's ``SGDClassifier``. With a standardisation, the samples are ``(X − mean) / scale`` wherever ``X`` stands above; the
-kernels apply it as they read. At a kink the subgradient is 0.
+scikit-learn's ``SGDClassifier``. With a standardisation, the samples are ``(X − mean) / scale`` wherever ``X`` stands above;
+the kernels apply it as they read. At a kink the subgradient is 0.
 
 Every function below takes these keyword arguments:
 

@@ -297,9 +297,7 @@ class AdamW(Adam):
 
 
 #: Names by which the command line and :func:`fastsvm.train` know the optimizers.
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    cls.rule: cls for cls in (SGD, Momentum, Nesterov, AdaGrad, RMSProp, Adam, AdamW)
-}
+OPTIMIZERS: dict[str, type[Optimizer]] = {cls.rule: cls for cls in (SGD, Momentum, Nesterov, AdaGrad, RMSProp, Adam, AdamW)}
 
 
 def as_optimizer(optimizer: Optimizer | str) -> Optimizer:

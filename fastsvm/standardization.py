@@ -43,9 +43,7 @@ class Standardization:
                 raise TypeError(f"{name} must be a float64 array with one dimension; got {array!r}")
             check_finite(name, array)
         if self.mean.shape != self.scale.shape:
-            raise ValueError(
-                f"mean and scale must have the same shape; got {self.mean.shape} and {self.scale.shape}"
-            )
+            raise ValueError(f"mean and scale must have the same shape; got {self.mean.shape} and {self.scale.shape}")
         if not (self.scale > 0).all():
             raise ValueError(f"scale must be > 0; got a smallest value of {self.scale.min()}")
 

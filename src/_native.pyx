@@ -1,8 +1,11 @@
 # cython: language_level=3, boundscheck=False, wraparound=False
-"""Boundary between NumPy arrays and the C loops of passes.c. No policy here: fastsvm.backends.native chooses codes and threads, and
-callers have checked shapes, dtypes and contiguity. What is not wanted is ``None``. The GIL is released while a pass runs.
+"""Boundary between NumPy arrays and the C loops of passes.c.
 
-The SIMD level is the highest that build and processor share; the environment variable ``FASTSVM_SIMD``, read once, names a lower one.
+No policy here: fastsvm.backends.native chooses codes and threads, and callers have checked shapes, dtypes and contiguity. What
+is not wanted is ``None``. The GIL is released while a pass runs.
+
+The SIMD level is the highest that build and processor share; the environment variable ``FASTSVM_SIMD``, read once, names a
+lower one.
 """
 
 import os

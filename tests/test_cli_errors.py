@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_runs import run, write_blobs, write_quadrants
 
+from cli_runs import run, write_blobs, write_quadrants
 from fastsvm.cli.errors import describe
 
 

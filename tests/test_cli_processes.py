@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from cli_runs import QUICK, process, succeed, write_blobs, write_quadrants
 
 import fastsvm
+from cli_runs import QUICK, process, succeed, write_blobs, write_quadrants
 from fastsvm.model import load_model
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")

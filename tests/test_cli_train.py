@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_runs import QUICK, run, succeed, succeed_json, write_blobs
 
 import fastsvm
+from cli_runs import QUICK, run, succeed, succeed_json, write_blobs
 from fastsvm.cli.options import make_loss, make_optimizer
 from fastsvm.cli.output import brief, duration, rate
 from fastsvm.model import load_model

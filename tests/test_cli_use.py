@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_runs import QUICK, run, succeed, succeed_json, write_blobs, write_quadrants
 
 import fastsvm
+from cli_runs import QUICK, run, succeed, succeed_json, write_blobs, write_quadrants
 from fastsvm.cli.data import labels_for
 from fastsvm.cli.evaluate import per_class
 from fastsvm.datasets import Dataset

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dataset_files import NAMES, cifar_arrays, write_cifar_binary, write_idx
 from sklearn.datasets import load_digits as sklearn_digits
 from sklearn.model_selection import train_test_split
 
+from dataset_files import NAMES, cifar_arrays, write_cifar_binary, write_idx
 from fastsvm import DataFormatError
 from fastsvm.datasets import Dataset, load, load_digits
 

@@ -9,6 +9,10 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+
 from dataset_files import (
     NAMES,
     PER_BATCH,
@@ -20,10 +24,6 @@ from dataset_files import (
     write_cifar_python,
     write_idx,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import array_shapes, arrays
-
 from fastsvm import DataFormatError
 from fastsvm.datasets import idx, load
 

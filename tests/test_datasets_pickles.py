@@ -13,10 +13,10 @@ import warnings
 
 import numpy as np
 import pytest
-from dataset_files import NAMES, cifar_arrays, dump_python2, dump_python3, python2_opcodes, write_cifar_python
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from dataset_files import NAMES, cifar_arrays, dump_python2, dump_python3, python2_opcodes, write_cifar_python
 from fastsvm import DataFormatError
 from fastsvm.datasets import load
 from fastsvm.datasets.pickles import load_pickle

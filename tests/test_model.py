@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from models import build
 
 from fastsvm.model import Model
 from fastsvm.standardization import Standardization
+from models import build
 
 
 @pytest.mark.parametrize("backend", ["native", "reference"])

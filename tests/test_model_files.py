@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from models import assert_same, build
 from safetensors.numpy import save
 
 from fastsvm.exceptions import DataFormatError
 from fastsvm.losses import WestonWatkins
 from fastsvm.model import Model, load_model
 from fastsvm.standardization import Standardization
+from models import assert_same, build
 
 HEADER = {
     "format": "fastsvm-linear-model",

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from models import assert_same, build
 
 from fastsvm import files
 from fastsvm.losses import CrammerSinger, Softmax, WestonWatkins
 from fastsvm.model import Model, load_model
 from fastsvm.standardization import Standardization
+from models import assert_same, build
 
 LOSSES = [WestonWatkins(delta=0.5, squared=True), CrammerSinger(delta=2.0), Softmax()]
 

@@ -6,7 +6,6 @@ import pickle
 
 import numpy as np
 import pytest
-from training_cases import BACKENDS, COMPILED, RULES, X64, D, K, N, Y, blobs, same, same_training
 
 import fastsvm
 from fastsvm import SGD, Adam, AdamW, CrammerSinger, Momentum, Softmax, WestonWatkins
@@ -14,6 +13,7 @@ from fastsvm.schedules import Constant, Cosine
 from fastsvm.standardization import fit_standardization
 from fastsvm.training import train
 from fastsvm.training.history import EpochRecord, History
+from training_cases import BACKENDS, COMPILED, RULES, X64, D, K, N, Y, blobs, same, same_training
 
 
 def plain_loop(X, y, optimizer, orders, batch_size, *, loss, alpha, penalize_intercept=False, weight=None, k=K):

@@ -6,12 +6,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from training_cases import BACKENDS, COMPILED, X64, D, K, N, Y, blobs, same, same_training
 
 from fastsvm import SGD, Adam, Momentum, Nesterov, Softmax
 from fastsvm.standardization import fit_standardization
 from fastsvm.training import train
 from fastsvm.training.arguments import default_epochs
+from training_cases import BACKENDS, COMPILED, X64, D, K, N, Y, blobs, same, same_training
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

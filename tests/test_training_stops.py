@@ -10,11 +10,11 @@ import threading
 
 import numpy as np
 import pytest
-from training_cases import BACKENDS, COMPILED, RULES, X64, D, K, Y, blobs, same, same_training
 
 from fastsvm import SGD, Adam, DivergenceError, Softmax
 from fastsvm.schedules import Cosine
 from fastsvm.training import train
+from training_cases import BACKENDS, COMPILED, RULES, X64, D, K, Y, blobs, same, same_training
 
 
 @pytest.mark.parametrize("optimizer", RULES, ids=lambda rule: rule.rule)

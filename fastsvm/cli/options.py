@@ -90,7 +90,7 @@ def make_optimizer(name: str, learning_rate: float | None, momentum: float | Non
     course = SCHEDULES[check_choice("schedule", plain_name(schedule), SCHEDULES)]
     given = {} if momentum is None else {"momentum": momentum}
     _check_fields(rule, given, OPTIMIZERS, "optimizer")
-    optimizer = DEFAULT_OPTIMIZER if rule is type(DEFAULT_OPTIMIZER) else rule()  # type: ignore[call-arg]
+    optimizer = DEFAULT_OPTIMIZER if rule is type(DEFAULT_OPTIMIZER) else rule()
     own = optimizer.learning_rate
     if learning_rate is None:
         learning_rate = own.learning_rate if isinstance(own, Constant) else float(own)  # type: ignore[arg-type]

@@ -123,9 +123,7 @@ def _scalar(name: str, value: Any) -> float:
     return check_real(name, value)
 
 
-def numerical_gradient(
-    f: Callable[[Any], Any], x: np.ndarray, h: float = 1e-5, method: str = "central"
-) -> np.ndarray:
+def numerical_gradient(f: Callable[[Any], Any], x: np.ndarray, h: float = 1e-5, method: str = "central") -> np.ndarray:
     """Return the gradient of a scalar function of an array, by finite differences.
 
     Parameters
