@@ -1,6 +1,7 @@
-/* A barrier that spins for some tens of microseconds, longer than threads of a team usually wait for one another, and then sleeps.
- * OpenMP's own spins for milliseconds where it believes to have the cores for itself: beside another busy process that burns the
- * time the awaited thread needs, and an epoch of small batches takes ten times as long. A sleeper, once woken, runs at once. */
+/* A barrier that spins for some tens of microseconds, longer than threads of a team usually wait for one another, and
+ * then sleeps. OpenMP's own spins for milliseconds where it believes to have the cores for itself: beside another busy
+ * process that burns the time the awaited thread needs, and an epoch of small batches takes ten times as long. A
+ * sleeper, once woken, runs at once. */
 #ifndef FASTSVM_BARRIER_H
 #define FASTSVM_BARRIER_H
 

@@ -1,13 +1,13 @@
 /* The SIMD levels this build holds, and which of them the processor and the operating system support. */
 #include "kernels.h"
 
-#define DECLARE(level)                                                                             \
-    extern const fastsvm_tiles fastsvm_tiles_f32_##level, fastsvm_tiles_f64_##level;               \
-    extern const fastsvm_rows fastsvm_rows_f32_##level, fastsvm_rows_f64_##level;                  \
-    static const fastsvm_level level_##level = {                                                   \
-        #level,                                                                                    \
-        {&fastsvm_tiles_f32_##level, &fastsvm_rows_f32_##level},                                   \
-        {&fastsvm_tiles_f64_##level, &fastsvm_rows_f64_##level},                                   \
+#define DECLARE(level)                                                               \
+    extern const fastsvm_tiles fastsvm_tiles_f32_##level, fastsvm_tiles_f64_##level; \
+    extern const fastsvm_rows fastsvm_rows_f32_##level, fastsvm_rows_f64_##level;    \
+    static const fastsvm_level level_##level = {                                     \
+        #level,                                                                      \
+        {&fastsvm_tiles_f32_##level, &fastsvm_rows_f32_##level},                     \
+        {&fastsvm_tiles_f64_##level, &fastsvm_rows_f64_##level},                     \
     };
 
 DECLARE(baseline)

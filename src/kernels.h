@@ -9,8 +9,8 @@
  *   S         scores of a tile, rows x n_classes, turned in place into D, the gradient of the loss on them
  *   G         share of a chunk of rows in the gradient on W, n_classes rows of `stride` numbers
  *
- * One source is compiled once per level: tiles.c (products, fused multiply-add allowed) and rows.c (losses and updates, every
- * operation rounded, so that all levels agree with NumPy), each for float and for double.
+ * One source is compiled once per level: tiles.c (products, fused multiply-add allowed) and rows.c (losses and updates,
+ * every operation rounded, so that all levels agree with NumPy), each for float and for double.
  */
 #ifndef FASTSVM_KERNELS_H
 #define FASTSVM_KERNELS_H
@@ -20,12 +20,7 @@
 
 enum fastsvm_storage { FASTSVM_FLOAT64, FASTSVM_FLOAT32, FASTSVM_UINT8 };
 
-enum fastsvm_loss {
-    FASTSVM_WESTON_WATKINS,
-    FASTSVM_WESTON_WATKINS_SQUARED,
-    FASTSVM_CRAMMER_SINGER,
-    FASTSVM_SOFTMAX
-};
+enum fastsvm_loss { FASTSVM_WESTON_WATKINS, FASTSVM_WESTON_WATKINS_SQUARED, FASTSVM_CRAMMER_SINGER, FASTSVM_SOFTMAX };
 
 enum fastsvm_rule {
     FASTSVM_NO_RULE = -1,
@@ -68,8 +63,9 @@ typedef struct {
     void (*scores)(const void *const *rows, ptrdiff_t n_rows, const void *packed, const void *b, ptrdiff_t n_classes,
                    ptrdiff_t n_features, void *spill, void *S);
     /* G (+)= D^T . rows; `accumulate` 0 overwrites. Rows of `next`, if given, are prefetched meanwhile. */
-    void (*gradient)(const void *const *rows, ptrdiff_t n_rows, const void *D, ptrdiff_t n_classes, ptrdiff_t n_features,
-                     void *G, ptrdiff_t stride, int accumulate, const void *const *next, ptrdiff_t n_next);
+    void (*gradient)(const void *const *rows, ptrdiff_t n_rows, const void *D, ptrdiff_t n_classes,
+                     ptrdiff_t n_features, void *G, ptrdiff_t stride, int accumulate, const void *const *next,
+                     ptrdiff_t n_next);
     /* dx = factor * (d . W) * inverse_scale for one row d of D. */
     void (*data_gradient)(const void *d, const void *W, ptrdiff_t n_classes, ptrdiff_t n_features, double factor,
                           const void *inverse_scale, void *dx);
@@ -79,8 +75,8 @@ typedef struct {
 typedef struct {
     /* Loss of one row of scores times weight; its gradient in place, if wanted. NaN where a score is not finite.
      * *correct is 1 where the first largest score is the label's. */
-    double (*loss)(int loss, double delta, void *s, ptrdiff_t label, double weight, ptrdiff_t n_classes, int want_gradient,
-                   int *correct);
+    double (*loss)(int loss, double delta, void *s, ptrdiff_t label, double weight, ptrdiff_t n_classes,
+                   int want_gradient, int *correct);
     /* sum (+)= n_parts arrays of n numbers that lie `stride` numbers apart, in order; `accumulate` 0 overwrites. */
     void (*sum_parts)(const void *parts, ptrdiff_t stride, ptrdiff_t n_parts, ptrdiff_t n, double *sum, int accumulate);
     /* db += d for one row of D. */

@@ -1,11 +1,13 @@
 /* One pass over the rows of a batch, and the epoch made of such passes.
  *
- *   L = (1/B) sum_i w_i loss(scores_i, y_i) + alpha 1/2 |W|^2 + alpha_intercept 1/2 |b|^2       (w has mean 1 over all samples)
+ *   L = (1/B) sum_i w_i loss(scores_i, y_i) + alpha 1/2 |W|^2 + alpha_intercept 1/2 |b|^2       (w has mean 1 over all
+ * samples)
  *
- * A batch is cut into chunks of rows. A thread takes a chunk and goes through it in tiles that fit into its second-level cache: scores, loss
- * and D in place, then the tile's share of the gradient while its rows are still there. Each chunk has a G of its own. After a
- * barrier the gradient is cut into slices; a thread sums a slice of all Gs in order, in double, adds the penalty and makes the
- * update, while the slice is in its cache. A batch of many chunks goes in waves, so that the Gs take bounded memory.
+ * A batch is cut into chunks of rows. A thread takes a chunk and goes through it in tiles that fit into its
+ * second-level cache: scores, loss and D in place, then the tile's share of the gradient while its rows are still
+ * there. Each chunk has a G of its own. After a barrier the gradient is cut into slices; a thread sums a slice of all
+ * Gs in order, in double, adds the penalty and makes the update, while the slice is in its cache. A batch of many
+ * chunks goes in waves, so that the Gs take bounded memory.
  *
  * How rows are cut depends on shapes alone, and every sum has a fixed order: the number of threads never changes a bit.
  */
@@ -26,13 +28,13 @@
 #define MAX_CHUNK_ROWS 1024 /* so many products are summed in T before double takes over */
 #define MAX_WAVE_CHUNKS 64
 #define WAVE_BYTES (8 * 1024 * 1024)
-#define SLICE 1024        /* features of one class */
-#define STEP_SLICE 16384  /* parameters of a lone update */
+#define SLICE 1024       /* features of one class */
+#define STEP_SLICE 16384 /* parameters of a lone update */
 #define PAD(n) (((n) + 63) / 64 * 64)
 
 typedef struct {
     ptrdiff_t tile_rows, chunk_rows, wave_chunks, n_slices, slices_per_class;
-    ptrdiff_t stride, g_bytes;                 /* of a row of G; of a G */
+    ptrdiff_t stride, g_bytes; /* of a row of G; of a G */
     ptrdiff_t spill_bytes, tile_bytes, scratch_bytes;
     char *memory, *packed, *parts, *scratch;
     double *sums, *chunk_db, *db_sum, *chunk_loss, *squares;
@@ -56,10 +58,11 @@ static ptrdiff_t storage_size(int storage) {
     return storage == FASTSVM_FLOAT64 ? 8 : storage == FASTSVM_FLOAT32 ? 4 : 1;
 }
 
-/* Decide from the shapes how the work is cut, and take the memory for it. */
-static int make_plan(const fastsvm_job *job, int n_threads, plan *p) {
+/* Decide from the shapes how the work is cut, and take the memory for it. More threads than chunks would only wait. */
+static int make_plan(const fastsvm_job *job, int *n_threads, plan *p) {
     const fastsvm_tiles *tiles = job->kernels->tiles;
-    const ptrdiff_t item = tiles->item, C = job->n_classes, D = job->n_features, batch = min(job->batch_size, job->n_rows);
+    const ptrdiff_t item = tiles->item, C = job->n_classes, D = job->n_features,
+                    batch = min(job->batch_size, job->n_rows);
     const int gradient = wants_gradient(job);
     memset(p, 0, sizeof *p);
 
@@ -68,6 +71,7 @@ static int make_plan(const fastsvm_job *job, int n_threads, plan *p) {
     p->wave_chunks = min(MAX_WAVE_CHUNKS, max(4, WAVE_BYTES / max(1, p->g_bytes)));
     p->chunk_rows = min(MAX_CHUNK_ROWS, max(MIN_CHUNK_ROWS, ceil_div(batch, p->wave_chunks)));
     p->wave_chunks = min(p->wave_chunks, ceil_div(batch, p->chunk_rows));
+    *n_threads = (int)min(*n_threads, p->wave_chunks);
 
     ptrdiff_t rows = min(MAX_TILE_ROWS, max(1, TILE_BYTES / (D * item)) / tiles->row_block * tiles->row_block);
     rows = max(rows, tiles->row_block);
@@ -84,8 +88,9 @@ static int make_plan(const fastsvm_job *job, int n_threads, plan *p) {
 
     const ptrdiff_t packed = PAD(tiles->packed_size(C, D) * item), parts = p->wave_chunks * p->g_bytes;
     const ptrdiff_t sums = gradient && batch > p->wave_chunks * p->chunk_rows ? PAD(C * D * 8) : 0;
-    const ptrdiff_t db = PAD(p->wave_chunks * C * 8), per_class = PAD(C * 8), per_chunk = PAD(p->wave_chunks * 8), squares = PAD((p->n_slices + 1) * 8);
-    p->memory = malloc((size_t)(packed + parts + sums + db + 2 * per_class + 2 * per_chunk + squares + n_threads * p->scratch_bytes + 64));
+    const ptrdiff_t db = PAD(p->wave_chunks * C * 8), per_class = PAD(C * 8), per_chunk = PAD(p->wave_chunks * 8);
+    const ptrdiff_t squares = PAD((p->n_slices + 1) * 8), scratch = *n_threads * p->scratch_bytes;
+    p->memory = malloc((size_t)(packed + parts + sums + db + 2 * per_class + 2 * per_chunk + squares + scratch + 64));
     if (!p->memory) return -1;
     char *at = (char *)(((uintptr_t)p->memory + 63) / 64 * 64);
     p->packed = at, at += packed;
@@ -107,8 +112,8 @@ static void locate_rows(const fastsvm_job *job, const int64_t *order, ptrdiff_t 
 }
 
 /* Rows [lo, hi) of the batch: their loss, and their share of the gradient into part `slot` of the wave. */
-static void run_chunk(const fastsvm_job *job, const plan *p, char *scratch, const int64_t *order, ptrdiff_t lo, ptrdiff_t hi,
-                      ptrdiff_t slot) {
+static void run_chunk(const fastsvm_job *job, const plan *p, char *scratch, const int64_t *order, ptrdiff_t lo,
+                      ptrdiff_t hi, ptrdiff_t slot) {
     const fastsvm_tiles *tiles = job->kernels->tiles;
     const fastsvm_rows *leaf = job->kernels->rows;
     const ptrdiff_t item = tiles->item, C = job->n_classes, D = job->n_features;
@@ -156,7 +161,8 @@ static void run_chunk(const fastsvm_job *job, const plan *p, char *scratch, cons
 
 /* Slice k of the weights as the score kernel reads it, and its squares for the penalty. */
 static void prepare_slice(const fastsvm_job *job, const plan *p, ptrdiff_t k) {
-    const ptrdiff_t D = job->n_features, c = k / p->slices_per_class, k0 = k % p->slices_per_class * SLICE, n = min(SLICE, D - k0);
+    const ptrdiff_t D = job->n_features, c = k / p->slices_per_class;
+    const ptrdiff_t k0 = k % p->slices_per_class * SLICE, n = min(SLICE, D - k0);
     const char *W = (const char *)job->W + (c * D + k0) * job->kernels->tiles->item;
     job->kernels->tiles->pack(job->W, job->n_classes, D, c, k0, k0 + n, p->packed);
     p->squares[k] = job->alpha > 0 ? job->kernels->rows->squares(W, n) : 0;
@@ -168,8 +174,8 @@ static void prepare_intercept(const fastsvm_job *job, const plan *p) {
 }
 
 /* Slice k of the gradient: sum over the wave's chunks; with the last wave the penalty, and the update or the result. */
-static void finish_slice(const fastsvm_job *job, const plan *p, ptrdiff_t k, ptrdiff_t n_chunks, int first_wave, int last_wave,
-                         ptrdiff_t n_batch, ptrdiff_t update) {
+static void finish_slice(const fastsvm_job *job, const plan *p, ptrdiff_t k, ptrdiff_t n_chunks, int first_wave,
+                         int last_wave, ptrdiff_t n_batch, ptrdiff_t update) {
     const fastsvm_tiles *tiles = job->kernels->tiles;
     const fastsvm_rows *leaf = job->kernels->rows;
     const ptrdiff_t item = tiles->item, D = job->n_features, c = k / p->slices_per_class;
@@ -184,8 +190,8 @@ static void finish_slice(const fastsvm_job *job, const plan *p, ptrdiff_t k, ptr
     leaf->finish(sum, 1.0 / n_batch, job->alpha, W, n, to);
     if (job->rule == FASTSVM_NO_RULE) return;
     char *slot1 = job->slots_W[0], *slot2 = job->slots_W[1];
-    leaf->update(job->rule, job->coefficients + update * FASTSVM_N_COEFFICIENTS, W, to, slot1 ? slot1 + at * item : NULL,
-                 slot2 ? slot2 + at * item : NULL, n);
+    leaf->update(job->rule, job->coefficients + update * FASTSVM_N_COEFFICIENTS, W, to,
+                 slot1 ? slot1 + at * item : NULL, slot2 ? slot2 + at * item : NULL, n);
     prepare_slice(job, p, k);
 }
 
@@ -231,7 +237,8 @@ static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *t
     ptrdiff_t update = 0;
     int finite = 1;
     while (update < n_updates && finite) {
-        const ptrdiff_t begin = update * job->batch_size, end = min(begin + job->batch_size, job->n_rows), n = end - begin;
+        const ptrdiff_t begin = update * job->batch_size, end = min(begin + job->batch_size, job->n_rows),
+                        n = end - begin;
         const ptrdiff_t wave_rows = p->wave_chunks * p->chunk_rows;
         const double penalty = total_penalty(job, p);
         double loss = 0;
@@ -240,7 +247,8 @@ static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *t
             const int first_wave = lo == begin, last_wave = hi == end;
 #pragma omp for schedule(dynamic, 1) nowait
             for (ptrdiff_t k = 0; k < n_chunks; k++)
-                run_chunk(job, p, scratch, job->order, lo + k * p->chunk_rows, min(lo + (k + 1) * p->chunk_rows, hi), k);
+                run_chunk(job, p, scratch, job->order, lo + k * p->chunk_rows, min(lo + (k + 1) * p->chunk_rows, hi),
+                          k);
             fastsvm_wait(team);
             /* Every thread adds up the same numbers, so that all agree whether to go on. */
             for (ptrdiff_t k = 0; k < n_chunks; k++) {
@@ -269,7 +277,7 @@ static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *t
 
 int fastsvm_run(fastsvm_job *job, int n_threads) {
     plan p;
-    if (make_plan(job, n_threads, &p)) return -1;
+    if (make_plan(job, &n_threads, &p)) return -1;
     fastsvm_barrier team = FASTSVM_BARRIER;
 #ifdef _OPENMP
     if (n_threads > 1) {
@@ -286,42 +294,45 @@ int fastsvm_run(fastsvm_job *job, int n_threads) {
     return 0;
 }
 
-static double score_loss_rows(const fastsvm_rows *leaf, int loss, double delta, char *scores, ptrdiff_t item, const int64_t *y,
-                              const double *sample_weight, ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t n_rows, ptrdiff_t n_classes,
-                              int want_gradient) {
+static double score_loss_rows(const fastsvm_rows *leaf, int loss, double delta, char *scores, ptrdiff_t item,
+                              const int64_t *y, const double *sample_weight, ptrdiff_t lo, ptrdiff_t hi,
+                              ptrdiff_t n_rows, ptrdiff_t n_classes, int want_gradient) {
     double sum = 0;
     for (ptrdiff_t i = lo; i < hi; i++) {
         int correct;
         char *row = scores + i * n_classes * item;
-        sum += leaf->loss(loss, delta, row, y[i], sample_weight ? sample_weight[i] : 1.0, n_classes, want_gradient, &correct);
+        sum += leaf->loss(loss, delta, row, y[i], sample_weight ? sample_weight[i] : 1.0, n_classes, want_gradient,
+                          &correct);
         if (want_gradient) leaf->scale_row(row, 1.0 / n_rows, n_classes);
     }
     return sum;
 }
 
 double fastsvm_score_loss(const fastsvm_kernels *kernels, int loss, double delta, void *scores, const int64_t *y,
-                          const double *sample_weight, ptrdiff_t n_rows, ptrdiff_t n_classes, int want_gradient, int n_threads) {
+                          const double *sample_weight, ptrdiff_t n_rows, ptrdiff_t n_classes, int want_gradient,
+                          int n_threads) {
     const ptrdiff_t n_chunks = ceil_div(n_rows, MAX_CHUNK_ROWS);
     double sums[256], total = 0;
     for (ptrdiff_t begin = 0; begin < n_chunks; begin += 256) {
         const ptrdiff_t end = min(begin + 256, n_chunks);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(n_threads) if (n_threads > 1)
         for (ptrdiff_t k = begin; k < end; k++)
-            sums[k - begin] = score_loss_rows(kernels->rows, loss, delta, scores, kernels->tiles->item, y, sample_weight,
-                                              k * MAX_CHUNK_ROWS, min((k + 1) * MAX_CHUNK_ROWS, n_rows), n_rows, n_classes,
-                                              want_gradient);
+            sums[k - begin] = score_loss_rows(kernels->rows, loss, delta, scores, kernels->tiles->item, y,
+                                              sample_weight, k * MAX_CHUNK_ROWS, min((k + 1) * MAX_CHUNK_ROWS, n_rows),
+                                              n_rows, n_classes, want_gradient);
         for (ptrdiff_t k = begin; k < end; k++) total += sums[k - begin];
     }
     return total / n_rows;
 }
 
-void fastsvm_step(const fastsvm_kernels *kernels, int rule, const double *coefficients, void *x, const void *g, void *slot1,
-                  void *slot2, ptrdiff_t n, int n_threads) {
+void fastsvm_step(const fastsvm_kernels *kernels, int rule, const double *coefficients, void *x, const void *g,
+                  void *slot1, void *slot2, ptrdiff_t n, int n_threads) {
     const ptrdiff_t item = kernels->tiles->item, n_slices = ceil_div(n, STEP_SLICE);
 #pragma omp parallel for schedule(static) num_threads(n_threads) if (n_threads > 1)
     for (ptrdiff_t k = 0; k < n_slices; k++) {
         const ptrdiff_t at = k * STEP_SLICE * item;
-        kernels->rows->update(rule, coefficients, (char *)x + at, (const char *)g + at, slot1 ? (char *)slot1 + at : NULL,
-                              slot2 ? (char *)slot2 + at : NULL, min(STEP_SLICE, n - k * STEP_SLICE));
+        kernels->rows->update(rule, coefficients, (char *)x + at, (const char *)g + at,
+                              slot1 ? (char *)slot1 + at : NULL, slot2 ? (char *)slot2 + at : NULL,
+                              min(STEP_SLICE, n - k * STEP_SLICE));
     }
 }

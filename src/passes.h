@@ -39,15 +39,17 @@ typedef struct {
     int64_t n_correct;
 } fastsvm_job;
 
-/* Run all updates of a job (a single one where there is no rule). 0, or -1 where memory was refused; nothing has changed then. */
+/* Run all updates of a job (a single one where there is no rule). 0, or -1 where memory was refused; nothing has
+ * changed then. */
 int fastsvm_run(fastsvm_job *job, int n_threads);
 
 /* Mean loss of given scores, and its gradient in place where dscores is wanted. */
 double fastsvm_score_loss(const fastsvm_kernels *kernels, int loss, double delta, void *scores, const int64_t *y,
-                          const double *sample_weight, ptrdiff_t n_rows, ptrdiff_t n_classes, int want_gradient, int n_threads);
+                          const double *sample_weight, ptrdiff_t n_rows, ptrdiff_t n_classes, int want_gradient,
+                          int n_threads);
 
 /* One update of n parameters. */
-void fastsvm_step(const fastsvm_kernels *kernels, int rule, const double *coefficients, void *x, const void *g, void *slot1,
-                  void *slot2, ptrdiff_t n, int n_threads);
+void fastsvm_step(const fastsvm_kernels *kernels, int rule, const double *coefficients, void *x, const void *g,
+                  void *slot1, void *slot2, ptrdiff_t n, int n_threads);
 
 #endif

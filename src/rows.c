@@ -1,5 +1,5 @@
-/* One SIMD level's row kernels, for float and double. setup.py compiles this file once per level, with FASTSVM_LEVEL and
- * FASTSVM_VECTOR_BYTES defined and contraction off. */
+/* One SIMD level's row kernels, for float and double. setup.py compiles this file once per level, with FASTSVM_LEVEL
+ * and FASTSVM_VECTOR_BYTES defined and contraction off. */
 #include "kernels.h"
 
 #define PASTE3(a, b, c) a##b##c

@@ -1,5 +1,5 @@
-/* Leaves: the loss of one row of scores, the update of one run of parameters, and the sums between them. Included once for each T,
- * compiled without contraction: every operation is rounded as in NumPy.
+/* Leaves: the loss of one row of scores, the update of one run of parameters, and the sums between them. Included once
+ * for each T, compiled without contraction: every operation is rounded as in NumPy.
  *
  * At a kink the subgradient is 0: strict > 0, as in fastsvm/backends/reference.py, which defines all of this.
  */
@@ -54,8 +54,8 @@ INLINE double NAME(softmax)(T *s, ptrdiff_t y, T weight, ptrdiff_t n, int want_g
     return log((double)total) - own;
 }
 
-static double NAME(loss)(int loss, double delta, void *scores, ptrdiff_t y, double weight, ptrdiff_t n, int want_gradient,
-                         int *correct) {
+static double NAME(loss)(int loss, double delta, void *scores, ptrdiff_t y, double weight, ptrdiff_t n,
+                         int want_gradient, int *correct) {
     T *s = scores;
     ptrdiff_t largest = 0;
     T finite = 0; /* stays 0, unless a score is NaN or infinite */
@@ -67,7 +67,9 @@ static double NAME(loss)(int loss, double delta, void *scores, ptrdiff_t y, doub
     double value;
     switch (loss) {
     case FASTSVM_WESTON_WATKINS: value = NAME(weston_watkins)(s, y, (T)delta, (T)weight, n, 0, want_gradient); break;
-    case FASTSVM_WESTON_WATKINS_SQUARED: value = NAME(weston_watkins)(s, y, (T)delta, (T)weight, n, 1, want_gradient); break;
+    case FASTSVM_WESTON_WATKINS_SQUARED:
+        value = NAME(weston_watkins)(s, y, (T)delta, (T)weight, n, 1, want_gradient);
+        break;
     case FASTSVM_CRAMMER_SINGER: value = NAME(crammer_singer)(s, y, (T)delta, (T)weight, n, want_gradient); break;
     default: value = NAME(softmax)(s, y, (T)weight, n, want_gradient); break;
     }
@@ -93,7 +95,8 @@ static void NAME(scale_row)(void *row, double factor, ptrdiff_t n) {
     for (ptrdiff_t k = 0; k < n; k++) d[k] = (T)(d[k] * factor);
 }
 
-static void NAME(finish)(const double *RESTRICT sum, double factor, double alpha, const void *weights, ptrdiff_t n, void *gradient) {
+static void NAME(finish)(const double *RESTRICT sum, double factor, double alpha, const void *weights, ptrdiff_t n,
+                         void *gradient) {
     const T *RESTRICT W = weights;
     T *RESTRICT g = gradient;
     for (ptrdiff_t k = 0; k < n; k++) g[k] = (T)(sum[k] * factor + alpha * W[k]);
@@ -109,8 +112,8 @@ static double NAME(squares)(const void *weights, ptrdiff_t n) {
     return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
 }
 
-static void NAME(update)(int rule, const double *coefficients, void *parameters, const void *gradient, void *slot1, void *slot2,
-                         ptrdiff_t n) {
+static void NAME(update)(int rule, const double *coefficients, void *parameters, const void *gradient, void *slot1,
+                         void *slot2, ptrdiff_t n) {
     T *RESTRICT x = parameters, *RESTRICT p = slot1, *RESTRICT q = slot2;
     const T *RESTRICT g = gradient;
     const T rate = (T)coefficients[FASTSVM_LEARNING_RATE], eps = (T)coefficients[FASTSVM_EPS];

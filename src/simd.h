@@ -1,5 +1,5 @@
-/* Vectors of T as wide as the level's registers (FASTSVM_VECTOR_BYTES), in GNU C's vector extension; where there is none a
- * vector is one number, and the same source is plain C. Included once for each T. */
+/* Vectors of T as wide as the level's registers (FASTSVM_VECTOR_BYTES), in GNU C's vector extension; where there is
+ * none a vector is one number, and the same source is plain C. Included once for each T. */
 #undef VEC
 #undef LANES
 #undef LOAD
