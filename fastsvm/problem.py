@@ -37,8 +37,9 @@ class Problem(NamedTuple):
 
 def penalty(W: np.ndarray, b: np.ndarray | None, problem: Problem) -> float:
     """``alpha ½‖W‖² + alpha_intercept ½‖b‖²``, summed in float64."""
+    value = 0.0
     with np.errstate(over="ignore"):  # a loss that is not finite is reported as an error
-        value = 0.5 * problem.alpha * float(np.sum(np.square(W, dtype=np.float64)))
-        if b is not None:
-            value += 0.5 * problem.alpha_intercept * float(np.sum(np.square(b, dtype=np.float64)))
+        for alpha, parameters in ((problem.alpha, W), (problem.alpha_intercept, b)):
+            if alpha > 0 and parameters is not None:
+                value += 0.5 * alpha * float(np.sum(np.square(parameters, dtype=np.float64)))
     return value

@@ -203,11 +203,12 @@ static void NAME(gradient)(const void *const *row_pointers, ptrdiff_t n_rows, co
                                c ? 0 : n_next);                                                        \
         break;
         switch (n_classes - c < GRADIENT_BLOCK ? n_classes - c : GRADIENT_BLOCK) {
-            CASE(1)
-            CASE(2) CASE(3) CASE(4) CASE(5)
+            /* clang-format off */
+            CASE(1) CASE(2) CASE(3) CASE(4) CASE(5)
 #if GRADIENT_BLOCK == 10
-                CASE(6) CASE(7) CASE(8) CASE(9) CASE(10)
+            CASE(6) CASE(7) CASE(8) CASE(9) CASE(10)
 #endif
+            /* clang-format on */
         }
 #undef CASE
     }

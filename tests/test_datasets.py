@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -193,13 +192,6 @@ def test_import_is_light():
     code = "import sys, fastsvm.datasets; print([m for m in ('sklearn', 'scipy', 'numba') if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == "[]"
-
-
-@pytest.fixture
-def data_dir():
-    if not os.environ.get("FASTSVM_DATA"):
-        pytest.skip("FASTSVM_DATA is not set")
-    return Path(os.environ["FASTSVM_DATA"])
 
 
 class TestRealData:

@@ -1,0 +1,50 @@
+"""Fixtures that several files share. The tables behind them are in ``tables.py``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+# Numba fixes its number of threads at import: four of them can be tested on fewer cores.
+os.environ.setdefault("NUMBA_NUM_THREADS", "4")
+
+import tables
+from fastsvm import backends
+
+
+@pytest.fixture(params=backends.NAMES)
+def backend(request: pytest.FixtureRequest) -> ModuleType:
+    """Each backend module in turn."""
+    return backends.get(request.param)
+
+
+@pytest.fixture(params=tables.COMPILED)
+def compiled(request: pytest.FixtureRequest) -> ModuleType:
+    """Each compiled backend module in turn."""
+    return backends.get(request.param)
+
+
+@pytest.fixture(params=tables.LOSSES, ids=repr)
+def loss(request: pytest.FixtureRequest) -> tables.Loss:
+    """Each loss in turn."""
+    return request.param
+
+
+@pytest.fixture(params=tables.DTYPES, ids=lambda dtypes: f"W:{dtypes[0]}-X:{dtypes[1]}")
+def dtypes(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Each pair of a dtype of the weights and a dtype of the samples that go together."""
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real data sets; each of them may be missing."""
+    folder = os.environ.get("FASTSVM_DATA")
+    if not folder:
+        pytest.skip("the environment variable FASTSVM_DATA does not name a folder of data sets")
+    if not Path(folder).is_dir():
+        pytest.skip(f"FASTSVM_DATA is {folder!r}, which is not a folder")
+    return Path(folder)
