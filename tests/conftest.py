@@ -10,6 +10,8 @@ import pytest
 
 # Numba fixes its number of threads at import: four of them can be tested on fewer cores.
 os.environ.setdefault("NUMBA_NUM_THREADS", "4")
+# Processes that tests start must find the installed package, not the source tree they may be started in.
+os.environ["PYTHONSAFEPATH"] = "1"
 
 import tables
 from fastsvm import backends
