@@ -51,6 +51,10 @@ class BuildNative(build_ext):
 
     def build_extensions(self) -> None:
         msvc = self.compiler.compiler_type == "msvc"
+        if not self.takes([]):
+            raise SystemExit(
+                f"fastsvm: a C compiler is needed, and {self.compiler.compiler[0]!r} cannot compile an empty program"
+            )
         gnu = [] if msvc else [flag for flag in GNU_FLAGS if self.takes([flag])]
         compile_openmp, link_openmp = self.find_openmp(msvc)
         for extension in self.extensions:

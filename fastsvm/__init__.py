@@ -22,7 +22,7 @@ except ImportError as error:
         f"the compiled module fastsvm._native cannot be imported from {__path__[0]}: {error}. If that is a source tree, build "
         "and install it with 'pip install .' in the folder of setup.py, and run Python from another folder "
         "(or use 'pip install -e .' to work on it)"
-    ) from error
+    ) from None
 
 from fastsvm.backends import set_backend
 from fastsvm.exceptions import DataFormatError, DivergenceError

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastsvm.validation import check_choice, check_flag, check_real
+from fastsvm.validation import check_choice, check_flag, check_real, plain_name
 
 
 @dataclass(frozen=True)
@@ -102,6 +102,6 @@ def as_loss(loss: Loss | str) -> Loss:
     if isinstance(loss, tuple(LOSSES.values())):
         return loss  # type: ignore[return-value]
     if isinstance(loss, str):
-        return LOSSES[check_choice("loss", loss, LOSSES)]()
+        return LOSSES[check_choice("loss", plain_name(loss), LOSSES)]()
     names = ", ".join(cls.__name__ + "()" for cls in LOSSES.values())
     raise TypeError(f"loss must be one of {names} or the name of one; got {loss!r}")

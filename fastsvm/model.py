@@ -214,11 +214,17 @@ def _check_text(name: str, value: Any) -> str:
 def _check_names(names: Any, n_classes: int) -> tuple[str, ...] | None:
     if names is None:
         return None
+    if isinstance(names, np.ndarray) and names.ndim == 1:
+        names = names.tolist()
     if isinstance(names, str) or not isinstance(names, Sequence):
         raise TypeError(f"class_names must be a sequence of strings or None; got {names!r}")
     if len(names) != n_classes:
         raise ValueError(f"class_names must have one name per row of W, {n_classes}; got {len(names)}")
-    return tuple(_check_text(f"class_names[{k}]", name) for k, name in enumerate(names))
+    checked = tuple(_check_text(f"class_names[{k}]", name) for k, name in enumerate(names))
+    twice = next((name for k, name in enumerate(checked) if name in checked[:k]), None)
+    if twice is not None:
+        raise ValueError(f"class_names must differ from one another; {twice!r} is there twice")
+    return checked
 
 
 def _check_metadata(metadata: Any) -> dict[str, str]:

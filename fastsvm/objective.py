@@ -52,10 +52,12 @@ from fastsvm.validation import (
 )
 
 
-def prepare_samples(X: Any, dtype: np.dtype, standardization: Standardization | None, name: str = "X") -> Samples:
-    """Check ``X`` and put the standardisation beside it in the dtype of the weights."""
+def prepare_samples(X: Any, W: np.ndarray, standardization: Standardization | None, name: str = "X") -> Samples:
+    """Check that ``X`` fits ``W``, and put the standardisation beside it in the dtype of the weights."""
     X = check_samples(name, X)
-    check_storage(X, dtype)
+    dtype = W.dtype
+    check_weights(W, None, n_features=X.shape[1])
+    check_storage(X, dtype, name)
     if standardization is None:
         return Samples(X)
     if not isinstance(standardization, Standardization):
@@ -81,9 +83,8 @@ def prepare(
 ) -> tuple[np.ndarray, np.ndarray | None, Problem]:
     """Check all arguments of an objective and return ``W``, ``b`` and the problem as the backends take it."""
     W, b = check_weights(W, b)
-    samples = prepare_samples(X, W.dtype, standardization)
-    n, d = samples.X.shape
-    check_weights(W, b, n_features=d)
+    samples = prepare_samples(X, W, standardization)
+    n = len(samples.X)
     alpha = check_real("alpha", alpha, at_least=0.0)
     problem = Problem(
         samples=samples,
@@ -102,8 +103,10 @@ def raise_non_finite(W: np.ndarray, b: np.ndarray | None, samples: Samples, valu
     check_finite("W", W)
     if b is not None:
         check_finite("b", b)
+    wider = ", or use float64" if W.dtype == np.float32 else ""
     raise OverflowError(
-        f"the loss is {value}: the scores of these samples and weights overflow {W.dtype}. Scale X or W down, or use float64"
+        f"the loss is {value}: the scores of these samples and weights, or their penalty, overflow {W.dtype}. Scale X or W "
+        f"down{wider}"
     )
 
 
@@ -281,8 +284,7 @@ def decision_scores(
 ) -> np.ndarray:
     """Return ``X Wᵀ + b``, shape (n_samples, n_classes), in the dtype of ``W``. Parameters as in :func:`loss_and_gradient`."""
     W, b = check_weights(W, b)
-    samples = prepare_samples(X, W.dtype, standardization)
-    check_weights(W, b, n_features=samples.X.shape[1])
+    samples = prepare_samples(X, W, standardization)
     out = np.empty((samples.X.shape[0], W.shape[0]), dtype=W.dtype)
     backends.get(backend).scores(W, b, samples, out, backends.resolve_threads(n_threads))
     if not np.isfinite(out).all():

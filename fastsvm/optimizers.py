@@ -19,7 +19,7 @@ import numpy as np
 from fastsvm import backends
 from fastsvm.backends import COEFFICIENTS
 from fastsvm.schedules import Schedule, rates
-from fastsvm.validation import WEIGHT_DTYPES, check_array, check_real
+from fastsvm.validation import WEIGHT_DTYPES, check_array, check_real, plain_name
 
 
 class SGDState(NamedTuple):
@@ -310,7 +310,7 @@ def as_optimizer(optimizer: Optimizer | str) -> Optimizer:
     """
     if isinstance(optimizer, Optimizer):
         return optimizer
-    if isinstance(optimizer, str) and optimizer in OPTIMIZERS:
-        return OPTIMIZERS[optimizer]()
+    if isinstance(optimizer, str) and plain_name(optimizer) in OPTIMIZERS:
+        return OPTIMIZERS[plain_name(optimizer)]()
     kind = ValueError if isinstance(optimizer, str) else TypeError
     raise kind(f"optimizer must be an Optimizer or one of {', '.join(map(repr, OPTIMIZERS))}; got {optimizer!r}")

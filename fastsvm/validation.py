@@ -69,6 +69,11 @@ def check_choice(name: str, value: Any, choices: Collection[str]) -> str:
     return value
 
 
+def plain_name(text: str) -> str:
+    """A name as the tables have it; users may write - for _, and capitals."""
+    return text.strip().lower().replace("-", "_")
+
+
 def describe(array: np.ndarray) -> str:
     """Shape and dtype of an array, for messages."""
     return f"shape {array.shape}, dtype {array.dtype}"
@@ -98,9 +103,10 @@ def check_array(
     if ndim is not None and array.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension{'s' if ndim != 1 else ''}; got {describe(array)}")
     if array.dtype.name not in dtypes or not array.dtype.isnative:
+        wanted = "float32" if "float32" in dtypes else next(iter(dtypes))
         raise TypeError(
             f"{name} must have dtype {' or '.join(dtypes)} in native byte order; got {array.dtype.str} "
-            f"({array.dtype.name}). Convert it with {name}.astype"
+            f"({array.dtype.name}). Convert it with {name}.astype({wanted!r})"
         )
     if shape is not None and array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}; got {array.shape}")
@@ -166,8 +172,8 @@ def check_labels(name: str, y: Any, *, n_samples: int, n_classes: int | None = N
     if low < 0 or high > top:
         wrong = low if low < 0 else high
         where = int(np.flatnonzero(y == wrong)[0])
-        span = f"[0, {n_classes})" if n_classes is not None else ">= 0"
-        raise ValueError(f"{name} must be class indices in {span}; {name}[{where}] is {wrong}")
+        span = f"in [0, {n_classes})" if n_classes is not None else ">= 0"
+        raise ValueError(f"{name} must be class indices {span}; {name}[{where}] is {wrong}")
     return np.ascontiguousarray(y, dtype=np.int64)
 
 
@@ -214,5 +220,5 @@ def check_storage(X: np.ndarray, dtype: np.dtype, name: str = "X") -> None:
     if X.dtype == np.float64 and dtype == np.float32:
         raise TypeError(
             f"{name} is float64 and W is float32: the computation runs in W's dtype and {name} would lose precision. "
-            f"Pass W as float64, or {name} as float32"
+            f"Use float64 weights (in training, dtype='float64'), or pass {name}.astype('float32')"
         )

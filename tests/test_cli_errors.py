@@ -76,7 +76,7 @@ def quadrants(tmp_path) -> tuple[Path, Path]:
         ("predict M huge.npy", "X must hold finite numbers only; X[0, 0] is inf"),
         ("predict M line.npy --part test", "part must be left out"),
         ("predict M D -o p.txt", "--output must end in .npy or .csv; got 'p.txt'"),
-        ("predict M D --names --scores", "--names and --scores must not be given together"),
+        ("predict M D --indices --scores", "--indices and --scores must not be given together"),
         ("gradcheck D --samples 0", "samples must be an integer >= 1; got 0"),
         ("gradcheck D --coordinates 0", "n_coordinates must be an integer >= 1; got 0"),
         ("gradcheck D --dtype float16", "dtype must be one of 'float64', 'float32'; got 'float16'"),

@@ -107,26 +107,27 @@ def test_classes_the_model_does_not_know(theirs):
 
 def test_predict_by_hand(quadrants, tmp_path):
     model, data = quadrants
-    assert succeed("predict", model, data) == "0\n1\n0\n1\n"
-    assert succeed("predict", model, data, "--names") == "left\nright\nleft\nright\n"
+    assert succeed("predict", model, data) == "left\nright\nleft\nright\n"
+    assert succeed("predict", model, data, "--indices") == "0\n1\n0\n1\n"
     assert succeed("predict", model, data, "--scores") == "2.0,0.0\n0.0,2.0\n3.0,1.0\n1.0,4.0\n"
-    found = succeed_json("predict", model, data)
+    found = succeed_json("predict", model, data, "--indices")
     assert found == {"model": str(model), "data": str(data), "samples": 4, "predictions": [0, 1, 0, 1]}
+    assert succeed_json("predict", model, data)["predictions"] == ["left", "right", "left", "right"]
 
 
 def test_predict_samples_without_labels(quadrants, tmp_path):
     model, _ = quadrants
     np.save(tmp_path / "new.npy", np.array([[0.0, 1.0], [5.0, 1.0]]))
-    assert succeed("predict", model, tmp_path / "new.npy") == "1\n0\n"
+    assert succeed("predict", model, tmp_path / "new.npy") == "right\nleft\n"
     np.save(tmp_path / "columns.npy", np.asfortranarray([[0.0, 1.0], [5.0, 1.0]]))
-    assert succeed("predict", model, tmp_path / "columns.npy") == "1\n0\n"
+    assert succeed("predict", model, tmp_path / "columns.npy") == "right\nleft\n"
 
 
 def test_predict_into_files(quadrants, tmp_path):
     model, data = quadrants
     for name, options, expected in [
-        ("p.csv", [], "class\n0\n1\n0\n1\n"),
-        ("n.csv", ["--names"], "class\nleft\nright\nleft\nright\n"),
+        ("p.csv", ["--indices"], "class\n0\n1\n0\n1\n"),
+        ("n.csv", [], "class\nleft\nright\nleft\nright\n"),
         ("s.csv", ["--scores"], "left,right\n2.0,0.0\n0.0,2.0\n3.0,1.0\n1.0,4.0\n"),
     ]:
         assert succeed("predict", model, data, "-o", tmp_path / name, *options) == ""

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import tarfile
 from importlib import metadata
-from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 

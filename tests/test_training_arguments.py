@@ -78,16 +78,35 @@ def test_initial_weights():
 def test_classes():
     settings = dict(epochs=1, backend="reference")
     assert train(X64, Y, n_classes=9, **settings).W.shape == (9, D)
-    assert train(X64, 2 * Y, **settings).W.shape == (2 * K - 1, D)
+    assert train(X64, 2 * Y, n_classes=2 * K - 1, **settings).W.shape == (2 * K - 1, D)
     assert train(X64, np.zeros(N, dtype=int), n_classes=2, **settings).W.shape == (2, D)
     assert train(X64, Y, W=np.zeros((6, D)), **settings).W.shape == (6, D)
     assert train(X64, Y.tolist(), **settings).W.shape == (K, D)
 
 
+@pytest.mark.parametrize(("y", "absent"), [(Y + 1, 0), (2 * Y, 1), (Y * 10**9, 1)])
+def test_labels_with_gaps_need_n_classes(y, absent):
+    message = rf"y must hold every class .* n_classes be given; got {K} classes, the largest {y.max()}, and no {absent}\."
+    with pytest.raises(ValueError, match=message):
+        train(X64, y, backend="reference")
+
+
+def test_a_callback_may_answer_with_numpys_true():
+    result = train(X64, Y, epochs=9, callbacks=[lambda record, result: np.bool_(record.epoch == 2)], backend="reference")
+    assert (len(result.history), result.stop_reason) == (2, "callback")
+
+
+def test_results_are_easy_to_look_at():
+    result = train(X64, Y, epochs=3, backend="reference")
+    assert len(repr(result)) < 200
+    assert result.history[-1].epoch == 3
+    assert result.to_model(np.array(["a", "b", "c", "d"])[:K]).class_names == tuple("abcd"[:K])
+
+
 def test_defaults_and_names():
-    result = train(X64, Y, optimizer="momentum", loss="softmax", backend="reference")
+    result = train(X64, Y, optimizer="momentum", loss="Softmax", backend="reference")
     assert (result.optimizer, result.loss) == (Momentum(), Softmax())
-    assert len(result.history) == default_epochs(N, 256) == 500
+    assert len(result.history) == default_epochs(N, 256) == 3000
     assert result.history.update_losses is None
 
 
@@ -95,7 +114,9 @@ def test_default_epochs():
     assert default_epochs(n_samples=50_000, batch_size=256) == 20  # 196 updates each
     assert default_epochs(n_samples=1437, batch_size=256) == 500  # 6 updates each: 3,000
     assert default_epochs(n_samples=5000, batch_size=64) == 38  # 79 updates each: 3,002
-    assert default_epochs(n_samples=50_000, batch_size=50_000) == 500
+    assert default_epochs(n_samples=150, batch_size=150) == 3000
+    assert default_epochs(n_samples=50_000, batch_size=50_000) == 200  # 10 million samples
+    assert default_epochs(n_samples=10**8, batch_size=10**8) == 20
 
 
 def test_ready_standardization():
@@ -114,7 +135,7 @@ BAD = [
     (dict(X=X64[:0], y=Y[:0]), ValueError, "X must hold at least one sample"),
     (dict(y=Y[:-1]), ValueError, r"y must have shape \(61,\)"),
     (dict(y=Y.astype(float)), TypeError, "y must hold integer class indices"),
-    (dict(y=Y - 1), ValueError, "y must be class indices in"),
+    (dict(y=Y - 1), ValueError, "y must be class indices >= 0; "),
     (dict(y=np.full(N, 2)), ValueError, "y must hold at least two classes.*got one class, 2"),
     (dict(n_classes=K - 1), ValueError, r"y must be class indices in \[0, 3\)"),
     (dict(n_classes=1), ValueError, "n_classes must be an integer >= 2; got 1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -25,11 +26,18 @@ DataPath = Annotated[
 Part = Annotated[str | None, option("--part NAME", "train or test.", DATA, default="test where there is one, else all")]
 
 
-def load_data(source: str, model: Model | None = None) -> Dataset:
+DenseLimit = Annotated[
+    int | None,
+    option("--dense-limit BYTES", "Most memory svmlight data may take; it is made dense.", DATA, default="4294967296"),
+]
+
+
+def load_data(source: str, model: Model | None = None, *, dense_limit: int | None = None) -> Dataset:
     """The data set at a path, or the built-in one. A model tells how many features there are where a file cannot."""
     from fastsvm import datasets
 
-    return datasets.load(source, n_features=None if model is None else model.n_features)
+    limit = {} if dense_limit is None else {"dense_limit": dense_limit}
+    return datasets.load(source, n_features=None if model is None else model.n_features, **limit)
 
 
 def as_dtype(X: np.ndarray, dtype: str | np.dtype | None) -> np.ndarray:
@@ -68,11 +76,11 @@ def select_part(dataset: Dataset, part: str | None) -> tuple[str, np.ndarray, np
     return "test", dataset.X_test, dataset.y_test
 
 
-def load_samples(source: str, part: str | None, model: Model) -> np.ndarray:
+def load_samples(source: str, part: str | None, model: Model, *, dense_limit: int | None = None) -> np.ndarray:
     """Samples to predict: a bare .npy array, or a part of a data set whose labels are left aside."""
     path = Path(source)
     if path.suffix != ".npy":
-        return select_part(load_data(source, model), part)[1]
+        return select_part(load_data(source, model, dense_limit=dense_limit), part)[1]
     from fastsvm.exceptions import DataFormatError
 
     if part is not None:
@@ -90,7 +98,7 @@ def labels_for(model: Model, dataset: Dataset, y: np.ndarray) -> np.ndarray:
     """Labels of a data set as class indices of the model: classes are matched by name.
 
     A data set lists the classes that occur in it, so that one without a single 3 among its digits counts differently from
-    the model. Names that are mere indices say nothing and match by position.
+    the model. Names that are mere indices say nothing and match by position, which a line on standard error tells.
     """
     theirs, ours = dataset.class_names, model.class_names
     numbers = tuple(str(k) for k in range(max(len(theirs), model.n_classes)))
@@ -98,6 +106,7 @@ def labels_for(model: Model, dataset: Dataset, y: np.ndarray) -> np.ndarray:
         return y
     nameless = theirs == numbers[: len(theirs)] or ours == numbers[: len(ours)]
     if nameless and len(theirs) == len(ours):
+        print(f"note: classes match by position: {theirs[0]!r} of the data is {ours[0]!r} of the model", file=sys.stderr)
         return y
     place = {name: k for k, name in enumerate(ours)}
     unknown = [name for name in theirs if name not in place]

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from fastsvm.cli.data import DataPath, Part, as_dtype, labels_for, load_data, select_part
+from fastsvm.cli.data import DataPath, DenseLimit, Part, as_dtype, labels_for, load_data, select_part
 from fastsvm.cli.errors import reported
 from fastsvm.cli.options import Backend, Debug, Json, Threads
 from fastsvm.cli.output import count, new_table, print_json, print_pairs, print_table
@@ -24,6 +24,7 @@ def evaluate(
     model: ModelPath,
     data: DataPath,
     part: Part = None,
+    dense_limit: DenseLimit = None,
     backend: Backend = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -31,7 +32,8 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled data: loss, accuracy, recall of each class, most frequent errors.
 
-    Classes are matched by name. float64 samples are rounded to float32 for a float32 model.
+    Classes are matched by name, or by position where one side has numbers for names.
+    float64 samples are rounded to float32 for a float32 model.
 
     [bold]fastsvm evaluate model.safetensors digits[/bold]
     """
@@ -39,7 +41,7 @@ def evaluate(
         from fastsvm import backends
 
         loaded = load_model(model)
-        dataset = load_data(str(data), loaded)
+        dataset = load_data(str(data), loaded, dense_limit=dense_limit)
         name, X, y = select_part(dataset, part)
         X = as_dtype(X, loaded.W.dtype)
         where: dict[str, Any] = {"backend": backends.use(backend), "n_threads": threads}

@@ -13,7 +13,7 @@ from fastsvm.optimizers import OPTIMIZERS, Optimizer
 from fastsvm.schedules import SCHEDULES, Constant
 from fastsvm.standardization import KINDS
 from fastsvm.training import DEFAULT_OPTIMIZER, train
-from fastsvm.validation import check_choice
+from fastsvm.validation import check_choice, plain_name
 
 #: What `fastsvm.train` does where an option is left out.
 DEFAULTS: dict[str, Any] = {name: parameter.default for name, parameter in inspect.signature(train).parameters.items()}
@@ -25,11 +25,6 @@ def listed(names: Any) -> str:
     """Names as one types them, for help texts."""
     *rest, last = (name.replace("_", "-") for name in names)
     return f"{', '.join(rest)} or {last}" if rest else last
-
-
-def plain_name(text: str) -> str:
-    """A name as the library has it: the command line takes - for _ and capitals too."""
-    return text.strip().lower().replace("-", "_")
 
 
 def name_of(table: dict[str, Any], kind: type) -> str:

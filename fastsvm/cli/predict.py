@@ -10,7 +10,7 @@ from typing import Annotated, Any, TextIO
 
 import numpy as np
 
-from fastsvm.cli.data import DataPath, Part, as_dtype, load_samples
+from fastsvm.cli.data import DataPath, DenseLimit, Part, as_dtype, load_samples
 from fastsvm.cli.errors import reported
 from fastsvm.cli.evaluate import ModelPath
 from fastsvm.cli.options import OUTPUT, Backend, Debug, Json, Threads, option
@@ -24,7 +24,7 @@ Output = Annotated[
         "--output -o FILE", "A .npy array, or a .csv with a header.", OUTPUT, default="one line per sample on standard output"
     ),
 ]
-Names = Annotated[bool, option("--names", "Names of classes instead of their indices.", OUTPUT)]
+Indices = Annotated[bool, option("--indices", "Indices of classes instead of their names; .npy holds these anyway.", OUTPUT)]
 Scores = Annotated[bool, option("--scores", "The scores of all classes instead of the class.", OUTPUT)]
 
 
@@ -32,8 +32,9 @@ def predict(
     model: ModelPath,
     data: DataPath,
     part: Part = None,
+    dense_limit: DenseLimit = None,
     output: Output = None,
-    names: Names = False,
+    indices: Indices = False,
     scores: Scores = False,
     backend: Backend = None,
     threads: Threads = None,
@@ -45,7 +46,7 @@ def predict(
     DATA may also be an .npy array (samples, features) without labels.
     float64 samples are rounded to float32 for a float32 model.
 
-    [bold]fastsvm predict model.safetensors new.npy --names[/bold]
+    [bold]fastsvm predict model.safetensors new.npy[/bold]
     [bold]fastsvm predict model.safetensors new.npy --scores -o scores.csv[/bold]
     """
     with reported(debug):
@@ -53,15 +54,15 @@ def predict(
             if output.suffix.lower() not in (".npy", ".csv"):
                 raise ValueError(f"--output must end in .npy or .csv; got {str(output)!r}")
             check_writable("--output", output)
-        if names and scores:
-            raise ValueError("--names and --scores must not be given together; the header of a .csv has the names")
+        if indices and scores:
+            raise ValueError("--indices and --scores must not be given together; the header of a .csv has the names")
         loaded = load_model(model)
-        X = as_dtype(load_samples(data, part, loaded), loaded.W.dtype)
+        X = as_dtype(load_samples(data, part, loaded, dense_limit=dense_limit), loaded.W.dtype)
         values = (loaded.scores if scores else loaded.predict)(X, backend=backend, n_threads=threads)
-        if names:
-            values = np.array([loaded.name(k) for k in range(loaded.n_classes)])[values]
+        is_array = output is not None and output.suffix.lower() == ".npy"
+        if not (indices or scores or is_array) and loaded.class_names is not None:
+            values = np.array(loaded.class_names)[values]
         if output is not None:
-            is_array = output.suffix.lower() == ".npy"
             write_bytes(output, _npy(values) if is_array else _csv(values, _header(loaded, scores)))
         if as_json:
             found: dict[str, Any] = {"model": str(model), "data": data, "samples": len(values)}

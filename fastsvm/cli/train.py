@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from fastsvm import __version__
-from fastsvm.cli.data import DataPath, as_dtype, describe_data, held_out, load_data
+from fastsvm.cli.data import DataPath, DenseLimit, as_dtype, describe_data, held_out, load_data
 from fastsvm.cli.errors import INTERRUPTED, reported
 from fastsvm.cli.history import check_history_path, write_history
 from fastsvm.cli.options import (
@@ -59,9 +59,10 @@ Validation = Annotated[
 ]
 Patience = Annotated[
     int | None,
-    option(
-        "--patience EPOCHS", "Stop after so many epochs without a better validation accuracy.", OPTIMIZATION, default="never"
-    ),
+    option("--patience EPOCHS", "Stop after so many epochs without a better validation value.", OPTIMIZATION, default="never"),
+]
+Monitor = Annotated[
+    str, option("--monitor NAME", "Validation value that tells the best epoch: loss or accuracy.", OPTIMIZATION)
 ]
 OptimizerName = Annotated[str, option("--optimizer NAME", f"{listed(OPTIMIZERS)}.", OPTIMIZATION)]
 LearningRate = Annotated[float | None, option("--learning-rate X", "Step size.", OPTIMIZATION, default=DEFAULT_RATE)]
@@ -72,7 +73,10 @@ Schedule = Annotated[str, option("--schedule NAME", f"Of the learning rate: {lis
 Warmup = Annotated[int, option("--warmup UPDATES", "Updates over which the learning rate rises to its value.", OPTIMIZATION)]
 BatchSize = Annotated[str, option("--batch-size N", "Samples per update, or full.", OPTIMIZATION)]
 Epochs = Annotated[
-    int | None, option("--epochs N", "Passes over the data.", OPTIMIZATION, default="20, on small data up to 500")
+    int | None,
+    option(
+        "--epochs N", "Passes over the data.", OPTIMIZATION, default="at least 20, on small data as many as make 3,000 updates"
+    ),
 ]
 Dtype = Annotated[
     str | None,
@@ -91,6 +95,7 @@ def train(
     test: Test = 0.2,
     validation: Validation = None,
     standardize: Standardize = DEFAULTS["standardize"],
+    dense_limit: DenseLimit = None,
     loss: LossName = DEFAULT_LOSS,
     delta: Delta = None,
     squared: Squared = False,
@@ -103,6 +108,7 @@ def train(
     batch_size: BatchSize = str(DEFAULTS["batch_size"]),
     epochs: Epochs = DEFAULTS["epochs"],
     patience: Patience = None,
+    monitor: Monitor = DEFAULTS["monitor"],
     seed: Seed = DEFAULTS["seed"],
     dtype: Dtype = None,
     backend: Backend = None,
@@ -131,12 +137,14 @@ def train(
         settings: dict[str, Any] = {
             "loss": make_loss(loss, delta, squared),
             "optimizer": make_optimizer(optimizer, learning_rate, momentum, schedule, warmup),
-            "alpha": alpha, "batch_size": _batch_size(batch_size), "epochs": epochs, "patience": patience,
+            "alpha": alpha, "batch_size": _batch_size(batch_size), "epochs": epochs, "patience": patience, "monitor": monitor,
             "standardize": standardize.strip().lower(), "dtype": dtype, "seed": seed, "backend": backend, "n_threads": threads,
         }  # fmt: skip
         show = EpochProgress(visible=not (as_json or quiet))
         with show.reading(data):
-            dataset, validation_part = _prepare(data, test=test, validation=validation, seed=seed, dtype=dtype)
+            dataset, validation_part = _prepare(
+                data, test=test, validation=validation, seed=seed, dtype=dtype, dense_limit=dense_limit
+            )
         if epochs is None:
             settings["epochs"] = default_epochs(len(dataset.X), check_batch_size(settings["batch_size"], len(dataset.X)))
         with show.training(settings["epochs"]) as callback:
@@ -166,7 +174,7 @@ def _batch_size(text: str) -> int | str:
 
 
 def _prepare(
-    data: str, *, test: float, validation: float | None, seed: int, dtype: str | None
+    data: str, *, test: float, validation: float | None, seed: int, dtype: str | None, dense_limit: int | None
 ) -> tuple[Dataset, tuple[np.ndarray, np.ndarray] | None]:
     """The data with a test part, where one is wanted, in the precision asked for, and the validation part."""
     from dataclasses import replace
@@ -178,7 +186,7 @@ def _prepare(
     check_real("test", test, at_least=0.0, below=1.0)
     if dtype is not None:
         check_dtype(dtype)
-    dataset = load_data(data)
+    dataset = load_data(data, dense_limit=dense_limit)
     if test > 0:
         dataset = dataset.split(test, seed)
     X_test = None if dataset.X_test is None else as_dtype(dataset.X_test, dtype)
@@ -231,7 +239,7 @@ def _show(summary: dict[str, Any], result: TrainResult) -> None:
     """Print the summary for people."""
     data, epochs = summary["data"], summary["epochs"]
     shape = ", ".join(f"{count(data[what])} {what}" for what in ("samples", "features", "classes"))
-    reasons = {"early stopping": "early, the validation accuracy no longer rose", "interrupted": "interrupted"}
+    reasons = {"early stopping": "early, the validation part no longer improved", "interrupted": "interrupted"}
     reason = reasons.get(summary["stop_reason"], "all epochs done")
     best = f"; weights of epoch {summary['best_epoch']}" if summary["best_epoch"] != epochs else ""
     threads = f"{summary['n_threads']} thread{'s' if summary['n_threads'] != 1 else ''}"

@@ -70,7 +70,7 @@ def train(
     sampling: str = "shuffle",
     validation: tuple[Any, ...] | None = None,
     patience: int | None = None,
-    monitor: str = "accuracy",
+    monitor: str = "loss",
     min_delta: float = 0.0,
     callbacks: Iterable[Callback] = (),
     record: str = "epoch",
@@ -97,9 +97,11 @@ def train(
         Samples per update; the last batch of an epoch may be smaller. "full", or any number >= n_samples, is gradient
         descent: one update per epoch, on every sample once, whatever the ``sampling``.
     epochs : int >= 1, optional
-        In total, those of ``resume`` included. Default: 20, or on small data as many as make 3,000 updates, at most 500.
+        In total, those of ``resume`` included. Default: as many as make 3,000 updates (short of 10 million samples), at
+        least 20.
     n_classes : int >= 2, optional
-        Default: the largest label + 1 (with ``W``: its rows), and then ``y`` must hold two classes or more.
+        Default: the largest label + 1 (with ``W``: its rows), and then ``y`` must hold two classes or more, and none may be
+        absent.
     fit_intercept, penalize_intercept : bool
         Whether there is a ``b``, and whether ``alpha · ½‖b‖²`` is added to the objective.
     sample_weight : (n_samples,) numbers >= 0, optional
@@ -110,11 +112,12 @@ def train(
     sampling : {"shuffle", "replacement", "sequential"}
         Order of an epoch's samples: a new permutation, n_samples draws with replacement, or as they stand in ``X``.
     validation : (X, y) or (X, y, sample_weight), optional
-        Evaluated after every epoch. The weights returned are then those of the best epoch, else those of the last.
+        Evaluated after every epoch. The weights returned are then those of the best epoch, else those of the last. A set that
+        chooses the weights flatters them: keep the test set out of it.
     patience : int >= 1, optional
         Stop after so many epochs in which the monitored value has not improved by more than ``min_delta``.
-    monitor : {"accuracy", "loss"}
-        Of the validation set; decides which epoch is the best.
+    monitor : {"loss", "accuracy"}
+        Of the validation set; decides which epoch is the best. Accuracy is coarse where the set is small.
     min_delta : float >= 0
     callbacks : sequence of callables
         Each is called as ``callback(record, result)`` after every epoch. ``result`` is a read-only view of the current
@@ -210,9 +213,14 @@ def _loop(run: Run, callbacks: tuple[Callback, ...]) -> TrainResult:
         reason = run.finished()
         while not reason:
             record = run.epoch()
-            stop = [callback(record, run.view()) is True for callback in callbacks]
+            stop = [_says_stop(callback(record, run.view())) for callback in callbacks]
             reason = "interrupted" if interrupted() else "callback" if any(stop) else run.finished()
         return run.result(reason)
+
+
+def _says_stop(answer: Any) -> bool:
+    """``True``, Python's or NumPy's, ends training; whatever else a callback returns does not."""
+    return isinstance(answer, (bool, np.bool_)) and bool(answer)
 
 
 @contextmanager

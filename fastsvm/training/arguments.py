@@ -44,15 +44,16 @@ def check_batch_size(batch_size: Any, n_samples: int) -> int:
 
 
 def default_epochs(n_samples: int, batch_size: int) -> int:
-    """Epochs where none are given: 20, or as many as make 3,000 updates, but not more than 500."""
+    """Epochs where none are given: as many as make 3,000 updates, short of 10 million samples, but at least 20."""
     updates = -(-n_samples // batch_size)
-    return max(20, min(500, -(-3000 // updates)))
+    return max(20, min(-(-3000 // updates), -(-10_000_000 // n_samples)))
 
 
 def check_callbacks(callbacks: Any) -> tuple[Callable[..., Any], ...]:
     """Callbacks as a tuple."""
     if callable(callbacks) or not isinstance(callbacks, Iterable):
-        raise TypeError(f"callbacks must be a sequence of callables, such as [{callbacks!r}]; got {callbacks!r}")
+        hint = "; put it in a list" if callable(callbacks) else ""
+        raise TypeError(f"callbacks must be a sequence of callables; got {type(callbacks).__name__}{hint}")
     result = tuple(callbacks)
     for k, callback in enumerate(result):
         if not callable(callback):
@@ -104,6 +105,19 @@ def check_dtype(dtype: Any) -> np.dtype:
     return checked
 
 
+def _count_classes(y: np.ndarray) -> int:
+    """The largest label + 1, provided that every class up to it occurs: a gap is rather a mistake than a class."""
+    n_classes = int(y.max()) + 1
+    present = np.unique(y) if n_classes > len(y) else np.flatnonzero(np.bincount(y))
+    if len(present) < n_classes:
+        absent = next(k for k in range(n_classes) if k >= len(present) or present[k] != k)
+        raise ValueError(
+            f"y must hold every class from 0 to the largest label, or n_classes be given; got {len(present)} classes, the "
+            f"largest {n_classes - 1}, and no {absent}. numpy.unique(y, return_inverse=True) turns any labels into indices"
+        )
+    return n_classes
+
+
 def initial_weights(
     X: np.ndarray, y: np.ndarray, W: Any, b: Any, *, n_classes: Any, fit_intercept: bool, dtype: Any
 ) -> tuple[np.ndarray, np.ndarray | None]:
@@ -118,7 +132,7 @@ def initial_weights(
         if n_classes is None:
             if y.min() == y.max():
                 raise ValueError(f"y must hold at least two classes, or n_classes be given; got one class, {y[0]}")
-            n_classes = int(y.max()) + 1
+            n_classes = _count_classes(y)
         if dtype is None:
             dtype = np.float64 if X.dtype == np.float64 else np.float32
         W = np.zeros((n_classes, X.shape[1]), dtype=dtype)
@@ -159,7 +173,7 @@ def check_validation(
     check_storage(X, W.dtype, "validation[0]")
     weight = validation[2] if len(validation) == 3 else None
     return problem._replace(
-        samples=prepare_samples(X, W.dtype, standardization, "validation[0]"),
+        samples=prepare_samples(X, W, standardization, "validation[0]"),
         y=check_labels("validation[1]", validation[1], n_samples=n, n_classes=len(W)),
         sample_weight=check_sample_weight("validation[2]", weight, n_samples=n),
     )

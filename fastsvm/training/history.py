@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
@@ -69,8 +69,18 @@ class History:
     def __iter__(self) -> Iterator[EpochRecord]:
         return iter(self.epochs)
 
-    def __getitem__(self, column: str) -> np.ndarray:
-        """One field of all records, (epochs,) float64; NaN where there was no validation set."""
+    def __repr__(self) -> str:
+        return f"<History of {len(self.epochs)} epochs: {', '.join(EpochRecord._fields)}>"
+
+    @overload
+    def __getitem__(self, column: str) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, column: int) -> EpochRecord: ...
+
+    def __getitem__(self, column: str | int) -> np.ndarray | EpochRecord:
+        """One field of all records, (epochs,) float64, NaN where there was no validation set; or one epoch's record."""
+        if isinstance(column, int):
+            return self.epochs[column]
         check_choice("column", column, EpochRecord._fields)
         values = (getattr(record, column) for record in self.epochs)
         return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
@@ -143,6 +153,13 @@ class TrainResult:
     state: TrainState
     backend: str
     n_threads: int
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.W.shape))
+        return (
+            f"<TrainResult: W {shape} {self.W.dtype}, {self.loss}, {self.state.epochs} epochs, "
+            f"stop_reason={self.stop_reason!r}, best_epoch={self.best_epoch}>"
+        )
 
     def scores(self, X: np.ndarray) -> np.ndarray:
         """Scores of samples as they were given to training (not standardised): (n_samples, n_classes), dtype of ``W``."""

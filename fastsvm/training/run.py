@@ -165,7 +165,7 @@ class Run:
         for kept, array in zip(self._sound, self._arrays, strict=True):
             array[...] = kept
         self.rng.bit_generator.state = rng_state
-        advice = [f"a learning rate smaller than {rate:g}", "a schedule with warm-up"]
+        advice = [f"a learning rate of {rate / 10:.1g} or less", "a schedule with warm-up"]
         if plan.problem.alpha * rate >= 1:
             advice.append(f"a smaller alpha (alpha · learning_rate, now {plan.problem.alpha * rate:g}, must be < 1)")
         if plan.standardization is None:
