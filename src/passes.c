@@ -24,7 +24,7 @@
 
 #define TILE_BYTES (288 * 1024)
 #define MAX_TILE_ROWS 48
-#define MIN_CHUNK_ROWS 32
+#define MIN_CHUNK_ROWS 64
 #define MAX_CHUNK_ROWS 512 /* so many products are summed in T before double takes over */
 #define MAX_WAVE_CHUNKS 64
 #define WAVE_BYTES (8 * 1024 * 1024)
