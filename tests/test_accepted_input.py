@@ -138,7 +138,7 @@ def test_labels_come_back_as_they_were_or_are_refused(y, n_classes, shift):
         assert labels.flags.c_contiguous
         assert labels.tolist() == y.tolist()
     else:
-        with pytest.raises(ValueError, match=r"^y must be class indices in") as caught:
+        with pytest.raises(ValueError, match=r"^y must be class indices (in|>= 0)") as caught:
             check_labels("y", y, n_samples=len(y), n_classes=n_classes)
         wrong = [k for k, label in enumerate(y.tolist()) if f"y[{k}] is {label}" in str(caught.value)]
         assert wrong
