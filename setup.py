@@ -18,7 +18,7 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-HEADERS = ["src/kernels.h", "src/passes.h", "src/simd.h", "src/tiles.h", "src/rows.h", "src/barrier.h"]
+HEADERS = sorted(str(path) for path in Path("src").glob("*.h"))
 
 #: Level -> (bytes of a vector register, flags). Higher levels are built where the compiler takes their flags.
 BASELINE = {"baseline": (16, ["-msse4.2", "-mpopcnt"] if platform.machine() in ("x86_64", "AMD64") else [])}

@@ -11,7 +11,9 @@
 #define EXP expf
 #define SQRT sqrtf
 #include "simd.h"
+#include "losses.h"
 #include "rows.h"
+#include "updates.h"
 const fastsvm_rows SYMBOL(fastsvm_rows_f32, FASTSVM_LEVEL) = TABLE;
 #undef T
 #undef NAME
@@ -23,5 +25,7 @@ const fastsvm_rows SYMBOL(fastsvm_rows_f32, FASTSVM_LEVEL) = TABLE;
 #define EXP exp
 #define SQRT sqrt
 #include "simd.h"
+#include "losses.h"
 #include "rows.h"
+#include "updates.h"
 const fastsvm_rows SYMBOL(fastsvm_rows_f64, FASTSVM_LEVEL) = TABLE;
