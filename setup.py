@@ -11,6 +11,7 @@ import platform
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy
@@ -20,14 +21,19 @@ from setuptools.command.build_ext import build_ext
 
 HEADERS = sorted(str(path) for path in Path("src").glob("*.h"))
 
-#: Level -> (bytes of a vector register, flags). Higher levels are built where the compiler takes their flags.
-BASELINE = {"baseline": (16, ["-msse4.2", "-mpopcnt"] if platform.machine() in ("x86_64", "AMD64") else [])}
+#: Compiled once per level, each with the contraction into fused multiply-adds it may use.
+KERNELS = {"src/tiles.c": "fast", "src/rows.c": "off"}
+
+#: Level -> (bytes of a vector register, flags, sources). Higher levels are built where the compiler takes their flags.
+X86 = platform.machine() in ("x86_64", "AMD64")
+BASELINE = {"baseline": (16, ["-msse4.2", "-mpopcnt"] if X86 else [], KERNELS)}
+AVX2 = ["-mavx2", "-mfma", "-mf16c"]
+AVX512 = [*AVX2, "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mprefer-vector-width=512"]
 X86_LEVELS = {
-    "avx2": (32, ["-mavx2", "-mfma"]),
-    "avx512": (
-        64,
-        ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx2", "-mfma", "-mprefer-vector-width=512"],
-    ),
+    "avx2": (32, AVX2, KERNELS),
+    "avx512": (64, AVX512, KERNELS),
+    "vnni": (64, [*AVX512, "-mavx512vnni"], {"src/integers_vnni.c": "off"}),
+    "amx": (64, [*AVX512, "-mamx-tile", "-mamx-int8"], {"src/integers_amx.c": "off"}),
 }
 
 #: Neither changes a result: they promise not to look at errno or at floating-point exceptions.
@@ -65,28 +71,31 @@ class BuildNative(build_ext):
             extension.extra_objects = self.compile_levels(levels, extension, msvc)
         super().build_extensions()
 
-    def levels(self, msvc: bool) -> dict[str, tuple[int, list[str]]]:
-        if msvc or platform.machine() not in ("x86_64", "AMD64"):
-            return BASELINE if not msvc else {"baseline": (16, [])}
+    def levels(self, msvc: bool) -> dict[str, tuple[int, list[str], dict[str, str]]]:
+        if msvc or not X86:
+            return BASELINE if not msvc else {"baseline": (16, [], KERNELS)}
         return BASELINE | {name: level for name, level in X86_LEVELS.items() if self.takes(level[1])}
 
-    def compile_levels(self, levels: dict[str, tuple[int, list[str]]], extension: Extension, msvc: bool) -> list[str]:
-        objects = []
-        for name, (width, flags) in levels.items():
-            macros = [("FASTSVM_LEVEL", name), ("FASTSVM_VECTOR_BYTES", str(width))]
-            for source, contraction in (("src/tiles.c", "fast"), ("src/rows.c", "off")):
-                extra = [*extension.extra_compile_args, *flags]
-                if not msvc:
-                    extra.append(f"-ffp-contract={contraction}")
-                objects += self.compiler.compile(
-                    [source],
-                    output_dir=str(Path(self.build_temp) / name),
-                    macros=macros,
-                    include_dirs=extension.include_dirs,
-                    extra_postargs=extra,
-                    depends=HEADERS,
-                )
-        return objects
+    def compile_levels(
+        self, levels: dict[str, tuple[int, list[str], dict[str, str]]], extension: Extension, msvc: bool
+    ) -> list[str]:
+        def compile_one(level: str, source: str, contraction: str) -> list[str]:
+            width, flags, _ = levels[level]
+            extra = [*extension.extra_compile_args, *flags]
+            if not msvc:
+                extra.append(f"-ffp-contract={contraction}")
+            return self.compiler.compile(
+                [source],
+                output_dir=str(Path(self.build_temp) / level),
+                macros=[("FASTSVM_LEVEL", level), ("FASTSVM_VECTOR_BYTES", str(width))],
+                include_dirs=extension.include_dirs,
+                extra_postargs=extra,
+                depends=HEADERS,
+            )
+
+        jobs = [(name, *job) for name, (_, _, sources) in levels.items() for job in sources.items()]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            return [path for paths in pool.map(lambda job: compile_one(*job), jobs) for path in paths]
 
     def takes(self, flags: list[str]) -> bool:
         """Whether the compiler accepts these flags."""
@@ -127,7 +136,18 @@ setup(
         [
             Extension(
                 "fastsvm._native",
-                ["src/_native.pyx", "src/passes.c", "src/dispatch.c"],
+                [
+                    "src/_native.pyx",
+                    "src/passes.c",
+                    "src/wide.c",
+                    "src/candidates.c",
+                    "src/exact.c",
+                    "src/planes.c",
+                    "src/bytes.c",
+                    "src/step.c",
+                    "src/team.c",
+                    "src/dispatch.c",
+                ],
                 include_dirs=["src", numpy.get_include()],
                 define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
                 depends=HEADERS,

@@ -29,17 +29,19 @@ from fastsvm.exceptions import DataFormatError, DivergenceError
 from fastsvm.losses import CrammerSinger, Softmax, WestonWatkins
 from fastsvm.objective import (
     data_gradient,
-    decision_scores,
     evaluate,
     loss_and_gradient,
     loss_value,
     score_loss_and_gradient,
 )
+from fastsvm.objective import losses as loss_values  # fastsvm.losses is the module of the losses
 from fastsvm.optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSProp
+from fastsvm.prediction import decision_scores, predict, top_k
 
 if TYPE_CHECKING:
     from fastsvm.config import show_config
     from fastsvm.datasets import Dataset, load, load_digits
+    from fastsvm.extensions import check_loss, register_loss, register_update
     from fastsvm.gradients import GradientCheck, check_gradient, check_objective_gradient, numerical_gradient
     from fastsvm.model import Model, load_model
     from fastsvm.standardization import Standardization, fit_standardization
@@ -51,6 +53,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "fastsvm.config": ("show_config",),
     "fastsvm.datasets": ("Dataset", "load", "load_digits"),
+    "fastsvm.extensions": ("check_loss", "register_loss", "register_update"),
     "fastsvm.gradients": ("GradientCheck", "check_gradient", "check_objective_gradient", "numerical_gradient"),
     "fastsvm.model": ("Model", "load_model"),
     "fastsvm.standardization": ("Standardization", "fit_standardization"),
@@ -80,6 +83,7 @@ __all__ = [
     "WestonWatkins",
     "__version__",
     "check_gradient",
+    "check_loss",
     "check_objective_gradient",
     "data_gradient",
     "decision_scores",
@@ -90,10 +94,15 @@ __all__ = [
     "load_model",
     "loss_and_gradient",
     "loss_value",
+    "loss_values",
     "numerical_gradient",
+    "predict",
+    "register_loss",
+    "register_update",
     "score_loss_and_gradient",
     "set_backend",
     "show_config",
+    "top_k",
     "train",
 ]
 

@@ -6,7 +6,9 @@ each backend has its own leaf that evaluates it. At a kink the subgradient is 0 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from typing import Any, ClassVar
 
 from fastsvm.validation import check_choice, check_flag, check_real, plain_name
 
@@ -79,7 +81,22 @@ class Softmax:
     """
 
 
-Loss = WestonWatkins | CrammerSinger | Softmax
+@dataclass(frozen=True)
+class RegisteredLoss:
+    """What losses made with :func:`fastsvm.register_loss` share: a leaf of the user's, and its parameters as fields."""
+
+    leaf: ClassVar[Callable[..., Any]]
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            check_real(name, value)
+
+    def parameters(self) -> tuple[float, ...]:
+        """Parameters in the order in which the leaf takes them."""
+        return astuple(self)
+
+
+Loss = WestonWatkins | CrammerSinger | Softmax | RegisteredLoss
 
 #: The names by which the command line and the functions that take a loss know each of them.
 LOSSES: dict[str, type] = {
@@ -99,7 +116,7 @@ def as_loss(loss: Loss | str) -> Loss:
     ValueError
         If no loss has that name.
     """
-    if isinstance(loss, tuple(LOSSES.values())):
+    if isinstance(loss, (*LOSSES.values(), RegisteredLoss)):
         return loss  # type: ignore[return-value]
     if isinstance(loss, str):
         return LOSSES[check_choice("loss", plain_name(loss), LOSSES)]()

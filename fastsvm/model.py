@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastsvm import model_file, objective
+from fastsvm import model_file, objective, prediction
 from fastsvm.exceptions import DataFormatError
 from fastsvm.files import write_bytes
 from fastsvm.losses import Loss, WestonWatkins, as_loss
@@ -104,7 +104,7 @@ class Model:
 
         Parameters
         ----------
-        X : ndarray (n_samples, n_features), float64, float32 or uint8, C-contiguous
+        X : ndarray (n_samples, n_features), of a dtype of :mod:`fastsvm.storage`, C-contiguous
             float64 samples need a float64 model.
         backend, n_threads
             As in :mod:`fastsvm.objective`.
@@ -119,7 +119,7 @@ class Model:
             If the samples do not fit the model or are not finite.
         """
         self._check_features(X)
-        return objective.decision_scores(
+        return prediction.decision_scores(
             self.W, X, self.b, standardization=self.standardization, backend=backend, n_threads=n_threads
         )
 
@@ -128,7 +128,20 @@ class Model:
 
         Parameters and errors as in `scores`.
         """
-        return self.scores(X, backend=backend, n_threads=n_threads).argmax(axis=1).astype(np.int64)
+        self._check_features(X)
+        return prediction.predict(self.W, X, self.b, standardization=self.standardization, backend=backend, n_threads=n_threads)
+
+    def top_k(
+        self, X: np.ndarray, k: int, *, backend: str | None = None, n_threads: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the class indices of the ``k`` largest scores of each sample, int64 (n_samples, k), and these scores.
+
+        The largest comes first, the lower class in a tie. ``k`` must be in [1, n_classes]; the rest is as in `scores`.
+        """
+        self._check_features(X)
+        return prediction.top_k(
+            self.W, X, k, self.b, standardization=self.standardization, backend=backend, n_threads=n_threads
+        )
 
     def evaluate(
         self, X: np.ndarray, y: np.ndarray, *, backend: str | None = None, n_threads: int | None = None

@@ -119,7 +119,10 @@ def _parse(text: str) -> dict[str, Any]:
 
 def _loss(entry: Any) -> Loss:
     if not isinstance(entry, dict) or entry.get("name") not in LOSSES:
-        raise ValueError(f"loss must have a 'name' out of {', '.join(map(repr, LOSSES))}; got {entry!r}")
+        raise ValueError(
+            f"loss must have a 'name' out of {', '.join(map(repr, LOSSES))}; got {entry!r}. One of your own must be registered "
+            "before the file is read"
+        )
     cls = LOSSES[entry["name"]]
     expected = {"name", *(f.name for f in fields(cls))}
     if set(entry) != expected:

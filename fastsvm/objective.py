@@ -5,13 +5,17 @@
 =============  ========================  ===============================================================
 symbol         shape                     meaning
 =============  ========================  ===============================================================
-``X``          (n_samples, n_features)   samples: float64, float32 or uint8, C-contiguous, may be read-only or memory-mapped
+``X``          (n_samples, n_features)   samples: float64, float32, float16, bfloat16, int8 or uint8; C-contiguous, may be
+                                         read-only or memory-mapped
 ``y``          (n_samples,)              class indices in [0, n_classes), any integer dtype
 ``W``          (n_classes, n_features)   weights, float32 or float64; the computation runs in this dtype
 ``b``          (n_classes,)              intercept, dtype of ``W``, or ``None``; penalised only on request
 ``ω``          (n_samples,)              ``sample_weight``, default 1
 ``alpha``                                strength of the penalty
 =============  ========================  ===============================================================
+
+bfloat16 is ``ml_dtypes.bfloat16``, or uint16 that holds the bit patterns. Integers in uint16 must be converted,
+``X.astype(numpy.float32)``; :mod:`fastsvm.storage` says which are found out.
 
 The CS231n assignment's ``reg`` is ``alpha / 2``, LIBLINEAR's ``C`` is ``1 / (alpha · n_samples)``, and ``alpha`` is that of
 scikit-learn's ``SGDClassifier``. With a standardisation, the samples are ``(X − mean) / scale`` wherever ``X`` stands above;
@@ -31,83 +35,15 @@ arguments give scores or a loss that are not finite. Memory beyond the outputs i
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from fastsvm import backends
+from fastsvm.arguments import prepare, raise_non_finite
 from fastsvm.losses import Loss, WestonWatkins, as_loss
-from fastsvm.problem import Problem, Samples
 from fastsvm.standardization import Standardization
-from fastsvm.validation import (
-    WEIGHT_DTYPES,
-    check_array,
-    check_finite,
-    check_labels,
-    check_real,
-    check_sample_weight,
-    check_samples,
-    check_storage,
-    check_weights,
-)
-
-
-def prepare_samples(X: Any, W: np.ndarray, standardization: Standardization | None, name: str = "X") -> Samples:
-    """Check that ``X`` fits ``W``, and put the standardisation beside it in the dtype of the weights."""
-    X = check_samples(name, X)
-    dtype = W.dtype
-    check_weights(W, None, n_features=X.shape[1])
-    check_storage(X, dtype, name)
-    if standardization is None:
-        return Samples(X)
-    if not isinstance(standardization, Standardization):
-        raise TypeError(f"standardization must be a Standardization or None; got {type(standardization).__name__}")
-    if standardization.mean.shape != (X.shape[1],):
-        raise ValueError(
-            f"standardization must have one entry per feature of {name}, {X.shape[1]}; got {len(standardization.mean)}"
-        )
-    return Samples(X, standardization.mean.astype(dtype), (1.0 / standardization.scale).astype(dtype))
-
-
-def prepare(
-    W: Any,
-    X: Any,
-    y: Any,
-    b: Any = None,
-    *,
-    loss: Loss | str = WestonWatkins(),
-    alpha: float = 0.0,
-    sample_weight: Any = None,
-    standardization: Standardization | None = None,
-    penalize_intercept: bool = False,
-) -> tuple[np.ndarray, np.ndarray | None, Problem]:
-    """Check all arguments of an objective and return ``W``, ``b`` and the problem as the backends take it."""
-    W, b = check_weights(W, b)
-    samples = prepare_samples(X, W, standardization)
-    n = len(samples.X)
-    alpha = check_real("alpha", alpha, at_least=0.0)
-    problem = Problem(
-        samples=samples,
-        y=check_labels("y", y, n_samples=n, n_classes=len(W)),
-        sample_weight=check_sample_weight("sample_weight", sample_weight, n_samples=n),
-        loss=as_loss(loss),
-        alpha=alpha,
-        alpha_intercept=alpha if penalize_intercept else 0.0,
-    )
-    return W, b, problem
-
-
-def raise_non_finite(W: np.ndarray, b: np.ndarray | None, samples: Samples, value: float) -> NoReturn:
-    """Say why an objective is not finite: a bad sample, a bad weight, or overflow."""
-    check_finite("X", samples.X)
-    check_finite("W", W)
-    if b is not None:
-        check_finite("b", b)
-    wider = ", or use float64" if W.dtype == np.float32 else ""
-    raise OverflowError(
-        f"the loss is {value}: the scores of these samples and weights, or their penalty, overflow {W.dtype}. Scale X or W "
-        f"down{wider}"
-    )
+from fastsvm.validation import WEIGHT_DTYPES, check_array, check_finite, check_labels, check_sample_weight, check_samples
 
 
 def loss_and_gradient(
@@ -158,9 +94,9 @@ def loss_and_gradient(
     )  # fmt: skip
     dW = np.empty_like(W)
     db = None if b is None else np.empty_like(b)
-    value = backends.get(backend).gradient(W, b, problem, dW, db, backends.resolve_threads(n_threads))
+    value = backends.get(backend, problem.loss).gradient(W, b, problem, dW, db, backends.resolve_threads(n_threads))
     if not np.isfinite(value):
-        raise_non_finite(W, b, problem.samples, value)
+        raise_non_finite(f"the loss is {value}", problem.samples, W=W, b=b)
     return value, dW, db
 
 
@@ -191,15 +127,69 @@ def evaluate(
         loss=loss, alpha=alpha, sample_weight=sample_weight,
         standardization=standardization, penalize_intercept=penalize_intercept,
     )  # fmt: skip
-    value, correct = backends.get(backend).evaluate(W, b, problem, backends.resolve_threads(n_threads))
+    value, correct = backends.get(backend, problem.loss).evaluate(W, b, problem, backends.resolve_threads(n_threads))
     if not np.isfinite(value):
-        raise_non_finite(W, b, problem.samples, value)
+        raise_non_finite(f"the loss is {value}", problem.samples, W=W, b=b)
     return value, correct / len(problem.y)
 
 
 def loss_value(*args: Any, **kwargs: Any) -> float:
     """Return the objective alone. Parameters as in :func:`loss_and_gradient`."""
     return evaluate(*args, **kwargs)[0]
+
+
+def losses(
+    X: np.ndarray,
+    y: np.ndarray,
+    Ws: np.ndarray,
+    bs: np.ndarray | None = None,
+    loss: Loss | str = WestonWatkins(),
+    alpha: float = 0.0,
+    sample_weight: np.ndarray | None = None,
+    *,
+    standardization: Standardization | None = None,
+    penalize_intercept: bool = False,
+    backend: str | None = None,
+    n_threads: int | None = None,
+) -> np.ndarray:
+    """Return the objective of each of many candidates for the weights; ``fastsvm.loss_values`` is the same function.
+
+    Parameters as in :func:`loss_and_gradient`, and
+
+    Parameters
+    ----------
+    Ws : ndarray (n_candidates, n_classes, n_features), float32 or float64, C-contiguous
+    bs : ndarray (n_candidates, n_classes), dtype of ``Ws``, optional
+
+    Returns
+    -------
+    losses : ndarray (n_candidates,), float64
+
+    Examples
+    --------
+    >>> import numpy as np, fastsvm
+    >>> Ws = np.array([[[0.0], [0.0]], [[2.0], [0.0]], [[0.0], [2.0]]])
+    >>> fastsvm.loss_values(np.array([[1.0]]), np.array([0]), Ws).tolist()
+    [1.0, 0.0, 3.0]
+    """
+    X = check_samples("X", X)
+    Ws = check_array("Ws", Ws, dtypes=WEIGHT_DTYPES, ndim=3)
+    if Ws.shape[0] == 0 or Ws.shape[1] < 2 or Ws.shape[2] != X.shape[1]:
+        raise ValueError(f"Ws must have shape (at least 1, at least 2, {X.shape[1]} as X has features); got {Ws.shape}")
+    if bs is not None:
+        bs = check_array("bs", bs, dtypes=(Ws.dtype.name,), shape=Ws.shape[:2])
+    _, _, problem = prepare(
+        Ws[0], X, y,
+        loss=loss, alpha=alpha, sample_weight=sample_weight,
+        standardization=standardization, penalize_intercept=penalize_intercept,
+    )  # fmt: skip
+    out = np.empty(len(Ws))
+    backends.get(backend, problem.loss).losses(Ws, bs, problem, out, backends.resolve_threads(n_threads))
+    finite = np.isfinite(out)
+    if not finite.all():
+        first = int(finite.argmin())
+        raise_non_finite(f"the loss of candidate {first} is {out[first]}", problem.samples, Ws=Ws, bs=bs)
+    return out
 
 
 def data_gradient(
@@ -230,9 +220,9 @@ def data_gradient(
         standardization=standardization, penalize_intercept=penalize_intercept,
     )  # fmt: skip
     dX = np.empty(problem.samples.X.shape, dtype=W.dtype)
-    value = backends.get(backend).data_gradient(W, b, problem, dX, backends.resolve_threads(n_threads))
+    value = backends.get(backend, problem.loss).data_gradient(W, b, problem, dX, backends.resolve_threads(n_threads))
     if not np.isfinite(value):
-        raise_non_finite(W, b, problem.samples, value)
+        raise_non_finite(f"the loss is {value}", problem.samples, W=W, b=b)
     return value, dX
 
 
@@ -266,27 +256,9 @@ def score_loss_and_gradient(
     sample_weight = check_sample_weight("sample_weight", sample_weight, n_samples=n)
     dscores = np.empty_like(scores)
     threads = backends.resolve_threads(n_threads)
-    value = backends.get(backend).score_loss(scores, y, as_loss(loss), sample_weight, dscores, threads)
+    loss = as_loss(loss)
+    value = backends.get(backend, loss).score_loss(scores, y, loss, sample_weight, dscores, threads)
     if not np.isfinite(value):
         check_finite("scores", scores)
         raise OverflowError(f"the loss is {value}: these scores overflow {scores.dtype}")
     return value, dscores
-
-
-def decision_scores(
-    W: np.ndarray,
-    X: np.ndarray,
-    b: np.ndarray | None = None,
-    *,
-    standardization: Standardization | None = None,
-    backend: str | None = None,
-    n_threads: int | None = None,
-) -> np.ndarray:
-    """Return ``X Wᵀ + b``, shape (n_samples, n_classes), in the dtype of ``W``. Parameters as in :func:`loss_and_gradient`."""
-    W, b = check_weights(W, b)
-    samples = prepare_samples(X, W, standardization)
-    out = np.empty((samples.X.shape[0], W.shape[0]), dtype=W.dtype)
-    backends.get(backend).scores(W, b, samples, out, backends.resolve_threads(n_threads))
-    if not np.isfinite(out).all():
-        raise_non_finite(W, b, samples, float("nan"))
-    return out

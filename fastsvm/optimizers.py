@@ -11,12 +11,12 @@ holds one leaf per rule, of the same name.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from fastsvm import backends
+from fastsvm import _native, backends
 from fastsvm.backends import COEFFICIENTS
 from fastsvm.schedules import Schedule, rates
 from fastsvm.validation import WEIGHT_DTYPES, check_array, check_real, plain_name
@@ -49,6 +49,9 @@ class MomentsState(NamedTuple):
     first: np.ndarray
     second: np.ndarray
 
+
+#: Updates whose coefficients are computed together.
+ROWS_AT_ONCE = 256
 
 State = SGDState | VelocityState | SquaresState | MomentsState
 
@@ -130,14 +133,28 @@ class Optimizer:
         TypeError, ValueError
             If an argument does not fit; nothing has been changed then.
         """
-        x = check_array("x", x, dtypes=WEIGHT_DTYPES, writeable=True)
-        dx = check_array("dx", dx, dtypes=(x.dtype.name,), shape=x.shape)
-        self.check_state(x, state)
-        flat = tuple(a.reshape(-1) for a in (x, dx, *slots(state)))
-        row = self.coefficients(int(state.step), 1)[0]
-        threads = backends.resolve_threads(n_threads)
-        backends.get(backend).step(self.rule, row, flat[0], flat[1], flat[2:], threads)
-        state.step[...] += 1
+        made = _native.updates_made(x, dx, state) if type(state) is self.state_type else -1
+        if made < 0:
+            x = check_array("x", x, dtypes=WEIGHT_DTYPES, writeable=True)
+            dx = check_array("dx", dx, dtypes=(x.dtype.name,), shape=x.shape)
+            self.check_state(x, state)
+            made = int(state.step)
+        row = self._row(made)
+        backends.get(backend, rule=self.rule).step(self.rule, row, x, dx, state[1:], backends.resolve_threads(n_threads))
+        state.step[()] = made + 1
+
+    def _row(self, update: int) -> np.ndarray:
+        """The coefficients of one update; of a rate that does not change, so many at once that they cost little."""
+        if callable(self.learning_rate):
+            return self.coefficients(update, 1)[0]
+        first, rows = self.__dict__.get("_rows", (0, ()))
+        if not 0 <= update - first < len(rows):
+            first, rows = update, list(self.coefficients(update, ROWS_AT_ONCE))
+            object.__setattr__(self, "_rows", (first, rows))
+        return rows[update - first]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def check_state(self, x: np.ndarray, state: State, name: str = "state") -> None:
         """Raise unless ``state`` belongs to this rule and fits parameters like ``x``."""
@@ -254,7 +271,8 @@ class RMSProp(Optimizer):
 class Adam(Optimizer):
     """``m ← β₁ m + (1 − β₁) g;  v ← β₂ v + (1 − β₂) g²;  x ← x − η m̂ / (√v̂ + eps)``.
 
-    Bias correction: ``m̂ = m / (1 − β₁ᵗ)``, ``v̂ = v / (1 − β₂ᵗ)``.
+    Bias correction: ``m̂ = m / (1 − β₁ᵗ)``, ``v̂ = v / (1 − β₂ᵗ)``. It is computed as ``x ← x − a m / (√v + e)`` with
+    ``a = η √(1 − β₂ᵗ) / (1 − β₁ᵗ)`` and ``e = eps √(1 − β₂ᵗ)``, which is the same and has one division.
 
     Parameters
     ----------
@@ -265,7 +283,7 @@ class Adam(Optimizer):
 
     References
     ----------
-    D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1.
+    D. Kingma and J. Ba, "Adam: a method for stochastic optimization", ICLR 2015, algorithm 1 and the end of section 2.
     """
 
     learning_rate: float | Schedule = 1e-3

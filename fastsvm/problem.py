@@ -7,18 +7,24 @@ from typing import NamedTuple
 import numpy as np
 
 from fastsvm.losses import Loss
+from fastsvm.storage import storage_name
 
 
 class Samples(NamedTuple):
     """Samples as stored. Where ``mean`` is given the kernels see ``x = (X − mean) · inverse_scale``.
 
-    ``X`` (n_samples, n_features) float64, float32 or uint8, C-contiguous; ``mean`` and ``inverse_scale``
-    (n_features,) in the dtype of the weights, both or neither.
+    ``X`` (n_samples, n_features), C-contiguous, of a dtype of :mod:`fastsvm.storage` (uint16 is bfloat16); ``mean`` and
+    ``inverse_scale`` (n_features,) in the dtype of the weights, both or neither.
     """
 
     X: np.ndarray
     mean: np.ndarray | None = None
     inverse_scale: np.ndarray | None = None
+
+    @property
+    def storage(self) -> str:
+        """The type of the samples: "float64", "float32", "float16", "bfloat16", "int8" or "uint8"."""
+        return storage_name(self.X)
 
 
 class Problem(NamedTuple):
@@ -33,13 +39,3 @@ class Problem(NamedTuple):
     loss: Loss
     alpha: float = 0.0
     alpha_intercept: float = 0.0
-
-
-def penalty(W: np.ndarray, b: np.ndarray | None, problem: Problem) -> float:
-    """``alpha ½‖W‖² + alpha_intercept ½‖b‖²``, summed in float64."""
-    value = 0.0
-    with np.errstate(over="ignore"):  # a loss that is not finite is reported as an error
-        for alpha, parameters in ((problem.alpha, W), (problem.alpha_intercept, b)):
-            if alpha > 0 and parameters is not None:
-                value += 0.5 * alpha * float(np.sum(np.square(parameters, dtype=np.float64)))
-    return value

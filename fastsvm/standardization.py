@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from fastsvm.storage import as_numbers
 from fastsvm.validation import check_choice, check_finite, check_samples
 
 #: What ``standardize=`` accepts, and what each kind does.
@@ -47,10 +50,10 @@ class Standardization:
         if not (self.scale > 0).all():
             raise ValueError(f"scale must be > 0; got a smallest value of {self.scale.min()}")
 
-    def apply(self, X: np.ndarray, dtype: np.dtype | type = np.float64) -> np.ndarray:
+    def apply(self, X: np.ndarray, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
         """Return the standardised samples as a new array: what the kernels compute tile by tile."""
         inverse = (1.0 / self.scale).astype(dtype)
-        return (X.astype(dtype) - self.mean.astype(dtype)) * inverse
+        return (as_numbers(X, dtype) - self.mean.astype(dtype)) * inverse
 
 
 @np.errstate(over="ignore", invalid="ignore")  # What is not finite raises at the end.
@@ -59,7 +62,7 @@ def fit_standardization(X: np.ndarray, kind: str) -> Standardization | None:
 
     Parameters
     ----------
-    X : ndarray (n_samples, n_features), float64, float32 or uint8, C-contiguous
+    X : ndarray (n_samples, n_features), of a dtype of :mod:`fastsvm.storage`, C-contiguous
     kind : {"none", "mean", "mean+std", "scale"}
 
     Returns
@@ -76,17 +79,20 @@ def fit_standardization(X: np.ndarray, kind: str) -> Standardization | None:
     n, d = X.shape
     if kind == "none":
         return None
-    block = max(1, (1 << 20) // d)
-    blocks = [slice(start, start + block) for start in range(0, n, block)]
+    block = max(1, (1 << 17) // d)  # 1 MiB of float64 stays in cache
+
+    def blocks() -> Iterator[np.ndarray]:
+        return (as_numbers(X[start : start + block]) for start in range(0, n, block))
+
     mean, scale = np.zeros(d), np.ones(d)
     if kind == "scale":
         # np.max, unlike max, lets a NaN through to the check below.
-        largest = 255.0 if X.dtype == np.uint8 else float(np.max([np.abs(X[rows]).max() for rows in blocks]))
+        largest = 255.0 if X.dtype == np.uint8 else float(np.max([np.abs(x).max() for x in blocks()]))
         scale[:] = 1.0 if largest == 0 else largest
     else:
-        mean = sum((X[rows].sum(axis=0, dtype=np.float64) for rows in blocks), start=mean) / n
+        mean = sum((x.sum(axis=0) for x in blocks()), start=mean) / n
     if kind == "mean+std":
-        variance = sum((np.square(X[rows] - mean).sum(axis=0) for rows in blocks), start=np.zeros(d)) / n
+        variance = sum((np.square(x - mean).sum(axis=0) for x in blocks()), start=np.zeros(d)) / n
         deviation = np.sqrt(variance)
         constant = deviation <= 1e-12 * np.abs(mean)
         scale = np.where(constant, 1.0, deviation)

@@ -12,8 +12,12 @@ from typing import Any
 
 import numpy as np
 
-STORAGE_DTYPES = ("float64", "float32", "uint8")
+from fastsvm.storage import STORAGE_DTYPES, as_numbers, as_stored, is_finite, looks_like_integers
+
 WEIGHT_DTYPES = ("float64", "float32")
+
+#: What to do with integers of 16 bits, which :mod:`fastsvm.storage` takes for something else.
+NOT_INTEGERS = "uint16 is read as the bit patterns of bfloat16; convert integers with {name}.astype('float32')"
 
 
 def check_real(
@@ -104,10 +108,10 @@ def check_array(
         raise ValueError(f"{name} must have {ndim} dimension{'s' if ndim != 1 else ''}; got {describe(array)}")
     if array.dtype.name not in dtypes or not array.dtype.isnative:
         wanted = "float32" if "float32" in dtypes else next(iter(dtypes))
-        raise TypeError(
-            f"{name} must have dtype {' or '.join(dtypes)} in native byte order; got {array.dtype.str} "
-            f"({array.dtype.name}). Convert it with {name}.astype({wanted!r})"
-        )
+        names = ["uint16 (bit patterns of bfloat16)" if dtype == "uint16" else dtype for dtype in dtypes]
+        hint = "" if wanted == "uint16" else f". Convert it with {name}.astype({wanted!r})"
+        got = f"{array.dtype.str} ({array.dtype.name}){hint}"
+        raise TypeError(f"{name} must have dtype {' or '.join(names)} in native byte order; got {got}")
     if shape is not None and array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}; got {array.shape}")
     if not (array.flags.c_contiguous and array.flags.aligned):
@@ -121,24 +125,35 @@ def check_array(
 
 
 def check_finite(name: str, array: np.ndarray) -> None:
-    """Raise if a float array holds NaN or infinity, naming the first place. Works in blocks, without a large temporary."""
-    if array.dtype.kind != "f" or array.size == 0:
+    """Raise if a float array (uint16 is bfloat16) holds NaN or infinity, naming the first place. Works in blocks."""
+    if (array.dtype.kind != "f" and array.dtype != np.uint16) or array.size == 0:
         return
     rows = array.reshape(array.shape[0], -1) if array.ndim else array.reshape(1, 1)
     block = max(1, (1 << 20) // max(1, rows.shape[1]))
     for start in range(0, rows.shape[0], block):
-        finite = np.isfinite(rows[start : start + block])
+        finite = is_finite(rows[start : start + block])
         if not finite.all():
             i, j = (int(k) for k in np.argwhere(~finite)[0])
-            place = [start + i, j] if array.ndim > 1 else [start + i]
-            raise ValueError(f"{name} must hold finite numbers only; {name}{place} is {rows[start + i, j]}")
+            place = [start + i, *map(int, np.unravel_index(j, array.shape[1:]))] if array.ndim > 1 else [start + i]
+            number = as_numbers(rows[start + i, j : j + 1], np.float32 if array.dtype == np.uint16 else array.dtype)[0]
+            hint = f". {NOT_INTEGERS.format(name=name)}" if array.dtype == np.uint16 else ""
+            raise ValueError(f"{name} must hold finite numbers only; {name}{place} is {number}{hint}")
 
 
 def check_samples(name: str, X: Any) -> np.ndarray:
-    """Return ``X`` (n_samples, n_features), checked for all but finiteness (which the kernels detect as they go)."""
-    X = check_array(name, X, dtypes=STORAGE_DTYPES, ndim=2)
+    """Return ``X`` (n_samples, n_features), checked for all but finiteness (which the kernels detect as they go).
+
+    An array of bfloat16 is returned as a view of its bit patterns, uint16.
+    """
+    X = check_array(name, as_stored(X), dtypes=STORAGE_DTYPES, ndim=2)
     if X.shape[0] == 0 or X.shape[1] == 0:
         raise ValueError(f"{name} must hold at least one sample and one feature; got shape {X.shape}")
+    if X.dtype == np.uint16 and looks_like_integers(X):
+        largest = X.max().reshape(1)
+        raise ValueError(
+            f"{name} must hold numbers of a usual size; the largest of these in bfloat16 is {as_numbers(largest)[0]:.1e}, "
+            f"the bits of the integer {largest[0]}. {NOT_INTEGERS.format(name=name)}"
+        )
     return X
 
 

@@ -11,10 +11,22 @@ lower one.
 import os
 
 from libc.stdint cimport int64_t
+from libc.stdlib cimport getenv
 
 cimport numpy as cnp
 
 cnp.import_array()
+
+
+cdef extern from "numpy/arrayobject.h":
+    bint PyArray_ISCARRAY(cnp.ndarray array)
+    bint PyArray_ISCARRAY_RO(cnp.ndarray array)
+    bint PyArray_SAMESHAPE(cnp.ndarray one, cnp.ndarray other)
+
+
+cdef extern from "Python.h":
+    const char *PyUnicode_AsUTF8(object text) except NULL
+    object PyUnicode_DecodeFSDefault(const char *text)
 
 
 cdef extern from "kernels.h" nogil:
@@ -65,9 +77,16 @@ cdef extern from "passes.h" nogil:
     double fastsvm_score_loss(
         const fastsvm_kernels *kernels, int loss, double delta, void *scores, const int64_t *y,
         const double *sample_weight, Py_ssize_t n_rows, Py_ssize_t n_classes, int want_gradient, int n_threads)
+
+
+cdef extern from "step.h" nogil:
     void fastsvm_step(
         const fastsvm_kernels *kernels, int rule, const double *coefficients, void *x, const void *g,
         void *slot1, void *slot2, Py_ssize_t n, int n_threads)
+
+
+cdef extern from "candidates.h" nogil:
+    int fastsvm_losses(const fastsvm_job *job, Py_ssize_t n_candidates, double *out, int n_threads)
 
 
 cdef extern from *:
@@ -141,6 +160,8 @@ def run(
 ):
     """Make the passes of a job (see passes.h) and return (updates made, n_correct). ``batch_size`` 0 is one batch of all rows.
 
+    Where ``W`` has three dimensions it holds candidates, and the only result is the objective at each of them, in ``losses``.
+
     Raises
     ------
     MemoryError
@@ -149,7 +170,8 @@ def run(
     cdef fastsvm_job job
     cdef int failed
     job.kernels = kernels_for(W)
-    job.n_classes, job.n_features = W.shape[0], W.shape[1]
+    cdef Py_ssize_t n_candidates = W.shape[0] if W.ndim == 3 else 0
+    job.n_classes, job.n_features = W.shape[W.ndim - 2], W.shape[W.ndim - 1]
     job.X, job.storage = <const char *> data(X), storage
     job.mean, job.inverse_scale = data(mean), data(inverse_scale)
     job.y, job.sample_weight = <const int64_t *> data(y), <const double *> data(sample_weight)
@@ -163,8 +185,12 @@ def run(
     put_slots(job.slots_b, slots_b)
     job.scores, job.dX, job.dW, job.db = data(scores), data(dX), data(dW), data(db)
     job.losses = <double *> data(losses)
+    job.updates_done = job.n_correct = 0
     with nogil:
-        failed = fastsvm_run(&job, n_threads)
+        if n_candidates:
+            failed = fastsvm_losses(&job, n_candidates, job.losses, n_threads)
+        else:
+            failed = fastsvm_run(&job, n_threads)
     if failed:
         raise MemoryError("not enough memory for the working space of a pass")
     return job.updates_done, job.n_correct
@@ -187,17 +213,52 @@ def score_loss(
     return value
 
 
+cdef bint plain(object array, cnp.ndarray like, bint writeable):
+    """Whether it is an array, no subclass, of the type and shape of ``like``, C-contiguous, aligned, in native byte order."""
+    if not cnp.PyArray_CheckExact(array) or cnp.PyArray_TYPE(<cnp.ndarray> array) != cnp.PyArray_TYPE(like):
+        return False
+    if not PyArray_SAMESHAPE(<cnp.ndarray> array, like):
+        return False
+    return PyArray_ISCARRAY(<cnp.ndarray> array) if writeable else PyArray_ISCARRAY_RO(<cnp.ndarray> array)
+
+
+def updates_made(object x, object dx, object named):
+    """Updates made by a state (a NamedTuple) that certainly fits ``x`` and ``dx``; -1 where somebody must look closer."""
+    cdef tuple state = <tuple> named
+    if not cnp.PyArray_CheckExact(x) or not cnp.PyArray_CheckExact(state[0]):
+        return -1
+    cdef int kind = cnp.PyArray_TYPE(<cnp.ndarray> x)
+    cdef cnp.ndarray count = <cnp.ndarray> state[0]
+    if kind != cnp.NPY_FLOAT32 and kind != cnp.NPY_FLOAT64:
+        return -1
+    if cnp.PyArray_TYPE(count) != cnp.NPY_INT64 or cnp.PyArray_NDIM(count) != 0 or not PyArray_ISCARRAY(count):
+        return -1
+    if not plain(x, <cnp.ndarray> x, True) or not plain(dx, <cnp.ndarray> x, False):
+        return -1
+    cdef Py_ssize_t k
+    for k in range(1, len(state)):
+        if not plain(state[k], <cnp.ndarray> x, True):
+            return -1
+    return (<int64_t *> cnp.PyArray_DATA(count))[0]
+
+
+def environment(str name not None):
+    """The environment variable of that name or ``None``, at a tenth of the cost of ``os.environ``, which writes here, too."""
+    cdef const char *value = getenv(PyUnicode_AsUTF8(name))
+    return None if value == NULL else PyUnicode_DecodeFSDefault(value)
+
+
 def step(
     int rule, cnp.ndarray coefficients not None, cnp.ndarray x not None, cnp.ndarray dx not None, tuple slots,
     int n_threads,
 ):
-    """One update of the flat array ``x`` and its slots, in place."""
+    """One update of ``x`` and its slots, in place."""
     cdef const fastsvm_kernels *kernels = kernels_for(x)
     cdef const double *row = <const double *> data(coefficients)
     cdef void *parameters = data(x)
     cdef void *gradient = data(dx)
     cdef void *pointers[2]
-    cdef Py_ssize_t n = x.shape[0]
+    cdef Py_ssize_t n = cnp.PyArray_SIZE(x)
     put_slots(pointers, slots)
     with nogil:
         fastsvm_step(kernels, rule, row, parameters, gradient, pointers[0], pointers[1], n, n_threads)

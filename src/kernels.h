@@ -18,7 +18,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum fastsvm_storage { FASTSVM_FLOAT64, FASTSVM_FLOAT32, FASTSVM_UINT8 };
+enum fastsvm_storage {
+    FASTSVM_FLOAT64,
+    FASTSVM_FLOAT32,
+    FASTSVM_UINT8,
+    FASTSVM_FLOAT16,
+    FASTSVM_BFLOAT16,
+    FASTSVM_INT8
+};
 
 enum fastsvm_loss { FASTSVM_WESTON_WATKINS, FASTSVM_WESTON_WATKINS_SQUARED, FASTSVM_CRAMMER_SINGER, FASTSVM_SOFTMAX };
 
@@ -45,31 +52,53 @@ enum fastsvm_coefficient {
     FASTSVM_N_COEFFICIENTS
 };
 
+#define FASTSVM_MAX_TILE_ROWS 64
+
+/* How stored rows are seen: x = (stored - shift), in T. What they are divided by is folded into the weights. */
+typedef struct {
+    int storage;
+    const void *shift; /* n_features numbers of T, or NULL */
+} fastsvm_view;
+
+/* Rows to be fetched from memory while a tile is at work. */
+typedef struct {
+    const void *const *rows;
+    ptrdiff_t n_rows, item; /* bytes of a stored number */
+} fastsvm_ahead;
+
 /* tiles.c */
 typedef struct {
     ptrdiff_t item;      /* sizeof(T) */
     ptrdiff_t lanes;     /* numbers of T in a vector */
     ptrdiff_t row_block; /* tiles of a multiple of so many rows waste nothing */
 
-    /* Numbers of T in a packed W, and in the score kernel's spill area for a tile of n_rows. */
+    /* Numbers of T in a packed W, and in the scratch area of the kernels for a tile of n_rows. */
     ptrdiff_t (*packed_size)(ptrdiff_t n_classes, ptrdiff_t n_features);
-    ptrdiff_t (*spill_size)(ptrdiff_t n_rows);
-    /* Copy features [k0, k1) of class c into the packed W; k0 is a multiple of lanes. */
-    void (*pack)(const void *W, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t c, ptrdiff_t k0, ptrdiff_t k1,
-                 void *packed);
-    /* out[k] = x[k], or (x[k] - mean[k]) * inverse_scale[k]. */
-    void (*widen)(const void *x, int storage, const void *mean, const void *inverse_scale, ptrdiff_t n, void *out);
-    /* S = rows . W^T + b. */
-    void (*scores)(const void *const *rows, ptrdiff_t n_rows, const void *packed, const void *b, ptrdiff_t n_classes,
-                   ptrdiff_t n_features, void *spill, void *S);
-    /* G (+)= D^T . rows; `accumulate` 0 overwrites. Rows of `next`, if given, are prefetched meanwhile. */
-    void (*gradient)(const void *const *rows, ptrdiff_t n_rows, const void *D, ptrdiff_t n_classes,
-                     ptrdiff_t n_features, void *G, ptrdiff_t stride, int accumulate, const void *const *next,
-                     ptrdiff_t n_next);
+    ptrdiff_t (*scratch_size)(ptrdiff_t n_rows);
+    /* Copy features [k0, k1) of class c, each times its factor where there are factors, into the packed W; k0 is a
+     * multiple of lanes. */
+    void (*pack)(const void *W, const void *factors, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t c,
+                 ptrdiff_t k0, ptrdiff_t k1, void *packed);
+    /* S = rows . W^T + b, for up to FASTSVM_MAX_TILE_ROWS rows. */
+    void (*scores)(const fastsvm_view *view, const void *const *rows, ptrdiff_t n_rows, const void *packed,
+                   const void *b, ptrdiff_t n_classes, ptrdiff_t n_features, void *scratch, void *S,
+                   const fastsvm_ahead *ahead);
+    /* G (+)= D^T . rows; `accumulate` 0 overwrites. */
+    void (*gradient)(const fastsvm_view *view, const void *const *rows, ptrdiff_t n_rows, const void *D,
+                     ptrdiff_t n_classes, ptrdiff_t n_features, void *scratch, void *G, ptrdiff_t stride,
+                     int accumulate, const fastsvm_ahead *ahead);
     /* dx = factor * (d . W) * inverse_scale for one row d of D. */
     void (*data_gradient)(const void *d, const void *W, ptrdiff_t n_classes, ptrdiff_t n_features, double factor,
                           const void *inverse_scale, void *dx);
 } fastsvm_tiles;
+
+#define FASTSVM_EXACT_SLICE 256
+
+/* Sums over features: of the integers q, their sizes, q (mean + origin); and for their lowest digits the same,
+ * where without mean (NULL) the lowest digit's moment is that about 128. */
+typedef struct {
+    double sum, size, moment, lowest_sum, lowest_size, lowest_moment;
+} fastsvm_digit_sums;
 
 /* rows.c */
 typedef struct {
@@ -82,17 +111,63 @@ typedef struct {
     /* db += d for one row of D. */
     void (*add_row)(const void *d, ptrdiff_t n, double *db);
     void (*scale_row)(void *d, double factor, ptrdiff_t n);
-    /* g = sum * factor + alpha * W. */
-    void (*finish)(const double *sum, double factor, double alpha, const void *W, ptrdiff_t n, void *g);
+    /* g = sum * factor * factors + alpha * W; without factors (NULL) they are 1. */
+    void (*finish)(const double *sum, double factor, const void *factors, double alpha, const void *W, ptrdiff_t n,
+                   void *g);
     /* Sum of the squares of n weights. */
     double (*squares)(const void *W, ptrdiff_t n);
     /* One update of n parameters in place (fastsvm/optimizers.py has the formulas). */
     void (*update)(int rule, const double *coefficients, void *x, const void *g, void *slot1, void *slot2, ptrdiff_t n);
+
+    /* For the exact pass, with T float only; see decide.h and rounding.h. */
+    void (*decide)(int loss, const float *t, const float *error, const int32_t *y, float delta, ptrdiff_t n_classes,
+                   int8_t *D, int32_t *unsure, int32_t *correct);
+    int32_t (*dot_bytes)(const uint8_t *u, unsigned flip, const int8_t *plane, ptrdiff_t n);
+    double (*measure)(const float *W, const float *last, const float *inverse, ptrdiff_t n);
+    void (*round_weights)(const float *W, const float *last, const float *inverse, const float *mean, double origin,
+                          double unit, ptrdiff_t n, int8_t *high, int8_t *middle, int8_t *low, float *rounded,
+                          fastsvm_digit_sums *sums);
+    double (*stacked_loss)(int loss, const float *t, const int32_t *y, const double *weight, float delta,
+                           ptrdiff_t n_classes, ptrdiff_t n);
+    double (*center)(double *total, double db, const float *mean, double origin, const float *inverse, const float *W,
+                     ptrdiff_t n);
 } fastsvm_rows;
+
+/* tiles.c: products for many classes, see products.h for how their operands are laid out. Strides, and the distances
+ * (`apart`) of panels and of groups, are in numbers of T. */
+typedef struct {
+    ptrdiff_t width; /* columns of a panel */
+    ptrdiff_t rows;  /* columns of a group; what is multiplied is padded to a third of so many rows or columns */
+
+    /* Rows, less the view's shift, into panels; a row of n numbers into panels; rows of n numbers into groups. */
+    void (*lay_rows)(const fastsvm_view *view, const void *const *rows, ptrdiff_t n_rows, ptrdiff_t n_features,
+                     void *panels, ptrdiff_t apart);
+    void (*lay_panels)(const void *row, ptrdiff_t n, void *panels, ptrdiff_t apart);
+    void (*lay_groups)(const void *rows, ptrdiff_t n_rows, ptrdiff_t stride, ptrdiff_t n, void *groups,
+                       ptrdiff_t apart);
+    /* Features [k0, k1) of n <= width classes, each times its factor where there are factors, into a panel of W. */
+    void (*lay_classes)(const void *W, const void *factors, ptrdiff_t n, ptrdiff_t n_features, ptrdiff_t k0,
+                        ptrdiff_t k1, void *panel);
+    /* product (m x columns) = rows in panels . panel + start, over `depth` columns of the rows. */
+    void (*rows_by_panel)(const void *rows, ptrdiff_t m, ptrdiff_t apart, const void *panel, ptrdiff_t columns,
+                          ptrdiff_t depth, const void *start, void *product, ptrdiff_t stride);
+    /* product (m x columns) = rows in groups . panel, likewise. */
+    void (*groups_by_panel)(const void *rows, ptrdiff_t m, ptrdiff_t apart, const void *panel, ptrdiff_t columns,
+                            ptrdiff_t depth, void *product, ptrdiff_t stride);
+    /* product (m x columns) (+)= (m columns in groups)^T . panel, over `depth` rows of both. */
+    void (*columns_by_panel)(const void *groups, ptrdiff_t m, ptrdiff_t apart, const void *panel, ptrdiff_t columns,
+                             ptrdiff_t depth, int accumulate, void *product, ptrdiff_t stride);
+    /* scaled[k] = x[k] * factor * factors[k]; without factors (NULL) they are 1. */
+    void (*scale)(const void *x, ptrdiff_t n, double factor, const void *factors, void *scaled);
+} fastsvm_products;
+
+struct fastsvm_integers; /* integers.h */
 
 typedef struct {
     const fastsvm_tiles *tiles;
     const fastsvm_rows *rows;
+    const fastsvm_products *products;
+    const struct fastsvm_integers *integers; /* NULL where the level has none */
 } fastsvm_kernels;
 
 typedef struct {

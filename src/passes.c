@@ -13,7 +13,8 @@
  */
 #include "passes.h"
 
-#include "barrier.h"
+#include "bytes.h"
+#include "shared.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -23,40 +24,22 @@
 #endif
 
 #define TILE_BYTES (288 * 1024)
-#define MAX_TILE_ROWS 48
+#define MAX_TILE_ROWS 48 /* at most FASTSVM_MAX_TILE_ROWS */
 #define MIN_CHUNK_ROWS 64
 #define MAX_CHUNK_ROWS 512 /* so many products are summed in T before double takes over */
 #define MAX_WAVE_CHUNKS 64
 #define WAVE_BYTES (8 * 1024 * 1024)
-#define SLICE 1024       /* features of one class */
-#define STEP_SLICE 16384 /* parameters of a lone update */
-#define PAD(n) (((n) + 63) / 64 * 64)
+#define SLICE WEIGHTS_AT_ONCE /* features of one class */
 
 typedef struct {
     ptrdiff_t tile_rows, chunk_rows, wave_chunks, n_slices, slices_per_class;
-    ptrdiff_t stride, g_bytes; /* of a row of G; of a G */
-    ptrdiff_t spill_bytes, tile_bytes, scratch_bytes;
+    ptrdiff_t stride, g_bytes;             /* of a row of G; of a G */
+    ptrdiff_t kernel_bytes, scratch_bytes; /* of a thread: for the kernels, in all */
     char *memory, *packed, *parts, *scratch;
     double *sums, *chunk_db, *db_sum, *chunk_loss, *squares;
     void *intercept_gradient;
     int64_t *chunk_correct;
 } plan;
-
-static ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
-static ptrdiff_t max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-static ptrdiff_t ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }
-
-static int wants_gradient(const fastsvm_job *job) { return job->rule != FASTSVM_NO_RULE || job->dW; }
-
-/* Whether rows must be copied into a tile of T: another storage type, or standardised. */
-static int widens(const fastsvm_job *job) {
-    const int own = job->kernels->tiles->item == 8 ? FASTSVM_FLOAT64 : FASTSVM_FLOAT32;
-    return job->storage != own || job->mean;
-}
-
-static ptrdiff_t storage_size(int storage) {
-    return storage == FASTSVM_FLOAT64 ? 8 : storage == FASTSVM_FLOAT32 ? 4 : 1;
-}
 
 /* Decide from the shapes how the work is cut, and take the memory for it. More threads than chunks would only wait. */
 static int make_plan(const fastsvm_job *job, int *n_threads, plan *p) {
@@ -73,7 +56,8 @@ static int make_plan(const fastsvm_job *job, int *n_threads, plan *p) {
     p->wave_chunks = min(p->wave_chunks, ceil_div(batch, p->chunk_rows));
     *n_threads = (int)min(*n_threads, p->wave_chunks);
 
-    ptrdiff_t rows = min(MAX_TILE_ROWS, max(1, TILE_BYTES / (D * item)) / tiles->row_block * tiles->row_block);
+    ptrdiff_t rows =
+        min(MAX_TILE_ROWS, max(1, TILE_BYTES / (D * storage_size(job->storage))) / tiles->row_block * tiles->row_block);
     rows = max(rows, tiles->row_block);
     rows = ceil_div(p->chunk_rows, ceil_div(p->chunk_rows, rows)); /* tiles of a chunk alike */
     p->tile_rows = ceil_div(rows, tiles->row_block) * tiles->row_block;
@@ -81,10 +65,9 @@ static int make_plan(const fastsvm_job *job, int *n_threads, plan *p) {
     p->slices_per_class = ceil_div(D, SLICE);
     p->n_slices = C * p->slices_per_class;
 
-    p->spill_bytes = PAD(tiles->spill_size(p->tile_rows) * item);
-    p->tile_bytes = widens(job) ? PAD(p->tile_rows * p->stride * item) : 0;
+    p->kernel_bytes = PAD(tiles->scratch_size(p->tile_rows) * item);
     const ptrdiff_t pointers = PAD(2 * p->tile_rows * (ptrdiff_t)sizeof(void *)), scores = PAD(p->tile_rows * C * item);
-    p->scratch_bytes = pointers + scores + p->spill_bytes + p->tile_bytes;
+    p->scratch_bytes = pointers + scores + p->kernel_bytes;
 
     const ptrdiff_t packed = PAD(tiles->packed_size(C, D) * item), parts = p->wave_chunks * p->g_bytes;
     const ptrdiff_t sums = gradient && batch > p->wave_chunks * p->chunk_rows ? PAD(C * D * 8) : 0;
@@ -106,41 +89,33 @@ static int make_plan(const fastsvm_job *job, int *n_threads, plan *p) {
     return 0;
 }
 
-static void locate_rows(const fastsvm_job *job, const int64_t *order, ptrdiff_t first, ptrdiff_t n, const void **rows) {
-    const ptrdiff_t bytes = job->n_features * storage_size(job->storage);
-    for (ptrdiff_t i = 0; i < n; i++) rows[i] = job->X + (order ? (ptrdiff_t)order[first + i] : first + i) * bytes;
-}
-
-/* Rows [lo, hi) of the batch: their loss, and their share of the gradient into part `slot` of the wave. */
-static void run_chunk(const fastsvm_job *job, const plan *p, char *scratch, const int64_t *order, ptrdiff_t lo,
-                      ptrdiff_t hi, ptrdiff_t slot) {
+/* Rows [lo, hi) of the batch: their loss, and their share of the gradient into part `slot` of the wave. The rows this
+ * thread will probably take next begin at `after`. */
+static void run_chunk(const fastsvm_job *job, const plan *p, char *scratch, ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t slot,
+                      ptrdiff_t after) {
     const fastsvm_tiles *tiles = job->kernels->tiles;
     const fastsvm_rows *leaf = job->kernels->rows;
     const ptrdiff_t item = tiles->item, C = job->n_classes, D = job->n_features;
-    const int gradient = wants_gradient(job), widened = widens(job), want_dscores = gradient || job->dX;
+    const int gradient = wants_gradient(job), want_dscores = gradient || job->dX;
+    const fastsvm_view view = {job->storage, job->mean};
     const void **rows = (const void **)scratch, **next = rows + p->tile_rows;
     char *S = scratch + PAD(2 * p->tile_rows * (ptrdiff_t)sizeof(void *));
-    char *spill = S + PAD(p->tile_rows * C * item), *tile = spill + p->spill_bytes;
+    char *kernel_scratch = S + PAD(p->tile_rows * C * item);
     double loss = 0, *db = p->chunk_db + slot * C;
     int64_t n_correct = 0;
 
     for (ptrdiff_t c = 0; c < C; c++) db[c] = 0;
-    locate_rows(job, order, lo, min(p->tile_rows, hi - lo), next);
     for (ptrdiff_t first = lo; first < hi; first += p->tile_rows) {
-        const ptrdiff_t n = min(p->tile_rows, hi - first), n_next = max(0, min(p->tile_rows, hi - first - n));
-        for (ptrdiff_t i = 0; i < n; i++) {
-            rows[i] = next[i];
-            if (!widened) continue;
-            char *to = tile + i * p->stride * item;
-            tiles->widen(rows[i], job->storage, job->mean, job->inverse_scale, D, to);
-            rows[i] = to;
-        }
-        locate_rows(job, order, first + n, n_next, next);
+        const ptrdiff_t n = min(p->tile_rows, hi - first), then = first + n < hi ? first + n : after;
+        const ptrdiff_t n_next = max(0, min(p->tile_rows, job->n_rows - then));
+        locate_rows(job, first, n, rows);
+        locate_rows(job, then, n_next, next);
+        const fastsvm_ahead ahead = {next, n_next, storage_size(job->storage)};
         char *out = job->scores ? (char *)job->scores + first * C * item : S;
-        tiles->scores(rows, n, p->packed, job->b, C, D, spill, out);
+        tiles->scores(&view, rows, n, p->packed, job->b, C, D, kernel_scratch, out, &ahead);
         if (!job->y) continue;
         for (ptrdiff_t i = 0; i < n; i++) {
-            const ptrdiff_t row = order ? (ptrdiff_t)order[first + i] : first + i;
+            const ptrdiff_t row = job->order ? (ptrdiff_t)job->order[first + i] : first + i;
             int correct;
             char *d = out + i * C * item;
             const double weight = job->sample_weight ? job->sample_weight[row] : 1.0;
@@ -152,8 +127,8 @@ static void run_chunk(const fastsvm_job *job, const plan *p, char *scratch, cons
                                      (char *)job->dX + (first + i) * D * item);
         }
         if (gradient)
-            tiles->gradient(rows, n, S, C, D, p->parts + slot * p->g_bytes, p->stride, first > lo, next,
-                            widened ? 0 : n_next);
+            tiles->gradient(&view, rows, n, S, C, D, kernel_scratch, p->parts + slot * p->g_bytes, p->stride,
+                            first > lo, &ahead);
     }
     p->chunk_loss[slot] = loss;
     p->chunk_correct[slot] = n_correct;
@@ -164,7 +139,7 @@ static void prepare_slice(const fastsvm_job *job, const plan *p, ptrdiff_t k) {
     const ptrdiff_t D = job->n_features, c = k / p->slices_per_class;
     const ptrdiff_t k0 = k % p->slices_per_class * SLICE, n = min(SLICE, D - k0);
     const char *W = (const char *)job->W + (c * D + k0) * job->kernels->tiles->item;
-    job->kernels->tiles->pack(job->W, job->n_classes, D, c, k0, k0 + n, p->packed);
+    job->kernels->tiles->pack(job->W, job->inverse_scale, job->n_classes, D, c, k0, k0 + n, p->packed);
     p->squares[k] = job->alpha > 0 ? job->kernels->rows->squares(W, n) : 0;
 }
 
@@ -173,34 +148,51 @@ static void prepare_intercept(const fastsvm_job *job, const plan *p) {
     p->squares[p->n_slices] = wanted ? job->kernels->rows->squares(job->b, job->n_classes) : 0;
 }
 
+void fastsvm_finish_weights(const fastsvm_job *job, const double *sums, ptrdiff_t c, ptrdiff_t k0, ptrdiff_t n,
+                            ptrdiff_t n_batch, ptrdiff_t update) {
+    const fastsvm_rows *leaf = job->kernels->rows;
+    const ptrdiff_t item = job->kernels->tiles->item, at = (c * job->n_features + k0) * item;
+    double g[SLICE]; /* n numbers of T */
+    char *W = (char *)job->W + at, *slot1 = job->slots_W[0], *slot2 = job->slots_W[1];
+    void *to = job->dW ? (char *)job->dW + at : (char *)g;
+    const char *scale = job->inverse_scale ? (const char *)job->inverse_scale + k0 * item : NULL;
+    leaf->finish(sums, 1.0 / n_batch, scale, job->alpha, W, n, to);
+    if (job->rule == FASTSVM_NO_RULE) return;
+    leaf->update(job->rule, job->coefficients + update * FASTSVM_N_COEFFICIENTS, W, to, slot1 ? slot1 + at : NULL,
+                 slot2 ? slot2 + at : NULL, n);
+}
+
 /* Slice k of the gradient: sum over the wave's chunks; with the last wave the penalty, and the update or the result. */
 static void finish_slice(const fastsvm_job *job, const plan *p, ptrdiff_t k, ptrdiff_t n_chunks, int first_wave,
                          int last_wave, ptrdiff_t n_batch, ptrdiff_t update) {
     const fastsvm_tiles *tiles = job->kernels->tiles;
     const fastsvm_rows *leaf = job->kernels->rows;
     const ptrdiff_t item = tiles->item, D = job->n_features, c = k / p->slices_per_class;
-    const ptrdiff_t k0 = k % p->slices_per_class * SLICE, n = min(SLICE, D - k0), at = c * D + k0;
+    const ptrdiff_t k0 = k % p->slices_per_class * SLICE, n = min(SLICE, D - k0);
     double local[SLICE];
-    double g[SLICE]; /* n numbers of T */
-    double *sum = p->sums ? p->sums + at : local;
+    double *sum = p->sums ? p->sums + c * D + k0 : local;
     leaf->sum_parts(p->parts + (c * p->stride + k0) * item, p->g_bytes / item, n_chunks, n, sum, !first_wave);
     if (!last_wave) return;
-    char *W = (char *)job->W + at * item;
-    void *to = job->dW ? (char *)job->dW + at * item : (char *)g;
-    leaf->finish(sum, 1.0 / n_batch, job->alpha, W, n, to);
-    if (job->rule == FASTSVM_NO_RULE) return;
-    char *slot1 = job->slots_W[0], *slot2 = job->slots_W[1];
-    leaf->update(job->rule, job->coefficients + update * FASTSVM_N_COEFFICIENTS, W, to,
-                 slot1 ? slot1 + at * item : NULL, slot2 ? slot2 + at * item : NULL, n);
-    prepare_slice(job, p, k);
+    fastsvm_finish_weights(job, sum, c, k0, n, n_batch, update);
+    if (job->rule != FASTSVM_NO_RULE) prepare_slice(job, p, k);
 }
 
-/* The intercept's share of all that. Weight decay does not reach it. */
+void fastsvm_finish_intercept(const fastsvm_job *job, const double *sums, ptrdiff_t n_batch, ptrdiff_t update,
+                              void *gradient) {
+    const fastsvm_rows *leaf = job->kernels->rows;
+    double row[FASTSVM_N_COEFFICIENTS];
+    void *to = job->db ? job->db : gradient;
+    leaf->finish(sums, 1.0 / n_batch, NULL, job->alpha_intercept, job->b, job->n_classes, to);
+    if (job->rule == FASTSVM_NO_RULE) return;
+    memcpy(row, job->coefficients + update * FASTSVM_N_COEFFICIENTS, sizeof row);
+    row[FASTSVM_WEIGHT_DECAY] = 0;
+    leaf->update(job->rule, row, job->b, to, job->slots_b[0], job->slots_b[1], job->n_classes);
+}
+
+/* The intercept's share of all that. */
 static void finish_intercept(const fastsvm_job *job, const plan *p, ptrdiff_t n_chunks, int first_wave, int last_wave,
                              ptrdiff_t n_batch, ptrdiff_t update) {
-    const fastsvm_rows *leaf = job->kernels->rows;
     const ptrdiff_t C = job->n_classes;
-    double row[FASTSVM_N_COEFFICIENTS];
     if (!job->b || !wants_gradient(job)) return;
     for (ptrdiff_t c = 0; c < C; c++) {
         double sum = first_wave ? 0 : p->db_sum[c];
@@ -208,12 +200,7 @@ static void finish_intercept(const fastsvm_job *job, const plan *p, ptrdiff_t n_
         p->db_sum[c] = sum;
     }
     if (!last_wave) return;
-    void *to = job->db ? job->db : p->intercept_gradient;
-    leaf->finish(p->db_sum, 1.0 / n_batch, job->alpha_intercept, job->b, C, to);
-    if (job->rule == FASTSVM_NO_RULE) return;
-    memcpy(row, job->coefficients + update * FASTSVM_N_COEFFICIENTS, sizeof row);
-    row[FASTSVM_WEIGHT_DECAY] = 0;
-    leaf->update(job->rule, row, job->b, to, job->slots_b[0], job->slots_b[1], C);
+    fastsvm_finish_intercept(job, p->db_sum, n_batch, update, p->intercept_gradient);
     prepare_intercept(job, p);
 }
 
@@ -247,8 +234,8 @@ static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *t
             const int first_wave = lo == begin, last_wave = hi == end;
 #pragma omp for schedule(dynamic, 1) nowait
             for (ptrdiff_t k = 0; k < n_chunks; k++)
-                run_chunk(job, p, scratch, job->order, lo + k * p->chunk_rows, min(lo + (k + 1) * p->chunk_rows, hi),
-                          k);
+                run_chunk(job, p, scratch, lo + k * p->chunk_rows, min(lo + (k + 1) * p->chunk_rows, hi), k,
+                          lo + (k + team->n_threads) * p->chunk_rows);
             fastsvm_wait(team);
             /* Every thread adds up the same numbers, so that all agree whether to go on. */
             for (ptrdiff_t k = 0; k < n_chunks; k++) {
@@ -277,6 +264,9 @@ static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *t
 
 int fastsvm_run(fastsvm_job *job, int n_threads) {
     plan p;
+    if (fastsvm_bytes_apply(job)) return fastsvm_run_bytes(job, n_threads);
+    if (fastsvm_exact_applies(job)) return fastsvm_run_exact(job, n_threads);
+    if (fastsvm_is_wide(job)) return fastsvm_run_wide(job, n_threads);
     if (make_plan(job, &n_threads, &p)) return -1;
     fastsvm_barrier team = FASTSVM_BARRIER;
 #ifdef _OPENMP
@@ -323,16 +313,4 @@ double fastsvm_score_loss(const fastsvm_kernels *kernels, int loss, double delta
         for (ptrdiff_t k = begin; k < end; k++) total += sums[k - begin];
     }
     return total / n_rows;
-}
-
-void fastsvm_step(const fastsvm_kernels *kernels, int rule, const double *coefficients, void *x, const void *g,
-                  void *slot1, void *slot2, ptrdiff_t n, int n_threads) {
-    const ptrdiff_t item = kernels->tiles->item, n_slices = ceil_div(n, STEP_SLICE);
-#pragma omp parallel for schedule(static) num_threads(n_threads) if (n_threads > 1)
-    for (ptrdiff_t k = 0; k < n_slices; k++) {
-        const ptrdiff_t at = k * STEP_SLICE * item;
-        kernels->rows->update(rule, coefficients, (char *)x + at, (const char *)g + at,
-                              slot1 ? (char *)slot1 + at : NULL, slot2 ? (char *)slot2 + at : NULL,
-                              min(STEP_SLICE, n - k * STEP_SLICE));
-    }
 }

@@ -48,8 +48,4 @@ double fastsvm_score_loss(const fastsvm_kernels *kernels, int loss, double delta
                           const double *sample_weight, ptrdiff_t n_rows, ptrdiff_t n_classes, int want_gradient,
                           int n_threads);
 
-/* One update of n parameters. */
-void fastsvm_step(const fastsvm_kernels *kernels, int rule, const double *coefficients, void *x, const void *g,
-                  void *slot1, void *slot2, ptrdiff_t n, int n_threads);
-
 #endif

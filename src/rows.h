@@ -20,11 +20,14 @@ static void NAME(scale_row)(void *row, double factor, ptrdiff_t n) {
     for (ptrdiff_t k = 0; k < n; k++) d[k] = (T)(d[k] * factor);
 }
 
-static void NAME(finish)(const double *RESTRICT sum, double factor, double alpha, const void *weights, ptrdiff_t n,
-                         void *gradient) {
-    const T *RESTRICT W = weights;
+static void NAME(finish)(const double *RESTRICT sum, double factor, const void *factors, double alpha,
+                         const void *weights, ptrdiff_t n, void *gradient) {
+    const T *RESTRICT W = weights, *RESTRICT f = factors;
     T *RESTRICT g = gradient;
-    for (ptrdiff_t k = 0; k < n; k++) g[k] = (T)(sum[k] * factor + alpha * W[k]);
+    if (f)
+        for (ptrdiff_t k = 0; k < n; k++) g[k] = (T)(sum[k] * factor * f[k] + alpha * W[k]);
+    else
+        for (ptrdiff_t k = 0; k < n; k++) g[k] = (T)(sum[k] * factor + alpha * W[k]);
 }
 
 static double NAME(squares)(const void *weights, ptrdiff_t n) {

@@ -33,6 +33,11 @@ typedef T VEC;
 #endif
 #define PREFETCH(p) __builtin_prefetch((p), 0, 2)
 #define RESTRICT __restrict__
+#if defined(__AVX2__)
+#include <immintrin.h>
+#define FIRST_OF_8(n) _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+#define FIRST_OF_4(n) _mm256_cmpgt_epi64(_mm256_set1_epi64x((n)), _mm256_setr_epi64x(0, 1, 2, 3))
+#endif
 #else
 #define INLINE static __inline
 #define UNROLL
@@ -43,16 +48,46 @@ typedef T VEC;
 
 /* The first n < LANES numbers at p, then zeros; never reads past them. */
 INLINE VEC NAME(load_part)(const T *p, ptrdiff_t n) {
+#if defined(__AVX512F__) && FASTSVM_VECTOR_BYTES == 64 && T_BYTES == 4
+    return (VEC)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(__AVX512F__) && FASTSVM_VECTOR_BYTES == 64
+    return (VEC)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+#elif defined(__AVX2__) && FASTSVM_VECTOR_BYTES == 32 && T_BYTES == 4
+    return (VEC)_mm256_maskload_ps(p, FIRST_OF_8(n));
+#elif defined(__AVX2__) && FASTSVM_VECTOR_BYTES == 32
+    return (VEC)_mm256_maskload_pd(p, FIRST_OF_4(n));
+#else
     T part[LANES];
     for (ptrdiff_t k = 0; k < LANES; k++) part[k] = k < n ? p[k] : 0;
     return LOAD(part);
+#endif
+}
+
+/* The first n < LANES numbers of v to p; never writes past them. */
+INLINE void NAME(store_part)(T *p, ptrdiff_t n, VEC v) {
+#if defined(__AVX512F__) && FASTSVM_VECTOR_BYTES == 64 && T_BYTES == 4
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif defined(__AVX512F__) && FASTSVM_VECTOR_BYTES == 64
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif defined(__AVX2__) && FASTSVM_VECTOR_BYTES == 32 && T_BYTES == 4
+    _mm256_maskstore_ps(p, FIRST_OF_8(n), (__m256)v);
+#elif defined(__AVX2__) && FASTSVM_VECTOR_BYTES == 32
+    _mm256_maskstore_pd(p, FIRST_OF_4(n), (__m256d)v);
+#else
+    T part[LANES];
+    STORE(part, v);
+    for (ptrdiff_t k = 0; k < n; k++) p[k] = part[k];
+#endif
 }
 
 /* Sum of a vector's numbers, by halves. */
 INLINE T NAME(sum)(VEC v) {
     T part[LANES];
     STORE(part, v);
-    for (ptrdiff_t width = LANES / 2; width > 0; width /= 2)
-        for (ptrdiff_t k = 0; k < width; k++) part[k] += part[k + width];
+    UNROLL
+    for (int width = LANES / 2; width > 0; width /= 2) {
+        UNROLL
+        for (int k = 0; k < width; k++) part[k] += part[k + width];
+    }
     return part[0];
 }

@@ -4,20 +4,40 @@
 
 #define PASTE3(a, b, c) a##b##c
 #define SYMBOL(name, level) PASTE3(name, _, level)
-#define TABLE(type)                                                                \
-    {sizeof(type), LANES,       ROW_BLOCK,    NAME(packed_size), NAME(spill_size), \
-     NAME(pack),   NAME(widen), NAME(scores), NAME(gradient),    NAME(data_gradient)}
+#define TABLE(type)                                                                      \
+    {sizeof(type), LANES,        ROW_BLOCK,      NAME(packed_size),  NAME(scratch_size), \
+     NAME(pack),   NAME(scores), NAME(gradient), NAME(data_gradient)}
+#define PRODUCTS             \
+    {WIDTH,                  \
+     PRODUCT_ROWS,           \
+     NAME(lay_rows),         \
+     NAME(lay_panels),       \
+     NAME(lay_groups),       \
+     NAME(lay_classes),      \
+     NAME(rows_by_panel),    \
+     NAME(groups_by_panel),  \
+     NAME(columns_by_panel), \
+     NAME(scale)}
 
 #define T float
+#define T_BYTES 4
 #define NAME(x) x##_f32
 #include "simd.h"
+#include "storage.h"
 #include "tiles.h"
+#include "products.h"
 const fastsvm_tiles SYMBOL(fastsvm_tiles_f32, FASTSVM_LEVEL) = TABLE(float);
+const fastsvm_products SYMBOL(fastsvm_products_f32, FASTSVM_LEVEL) = PRODUCTS;
 #undef T
+#undef T_BYTES
 #undef NAME
 
 #define T double
+#define T_BYTES 8
 #define NAME(x) x##_f64
 #include "simd.h"
+#include "storage.h"
 #include "tiles.h"
+#include "products.h"
 const fastsvm_tiles SYMBOL(fastsvm_tiles_f64, FASTSVM_LEVEL) = TABLE(double);
+const fastsvm_products SYMBOL(fastsvm_products_f64, FASTSVM_LEVEL) = PRODUCTS;

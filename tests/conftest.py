@@ -14,6 +14,7 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "4")
 os.environ["PYTHONSAFEPATH"] = "1"
 
 import tables
+from cli_runs import write_blobs, write_quadrants
 from fastsvm import backends
 
 
@@ -39,6 +40,18 @@ def loss(request: pytest.FixtureRequest) -> tables.Loss:
 def dtypes(request: pytest.FixtureRequest) -> tuple[str, str]:
     """Each pair of a dtype of the weights and a dtype of the samples that go together."""
     return request.param
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An .npz of three well separated classes."""
+    return write_blobs(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture
+def quadrants(tmp_path: Path) -> tuple[Path, Path]:
+    """Files of a model whose scores are the two features, and of four labelled points."""
+    return write_quadrants(tmp_path)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 
 import numpy as np
@@ -15,14 +16,11 @@ COMPILED = ("native", "numba")
 THREADS = (1, 2, 4)
 LOSSES = (WestonWatkins(), WestonWatkins(delta=0.7, squared=True), CrammerSinger(delta=1.5), Softmax())
 
-#: Dtype of the weights, dtype of the samples. float64 samples with float32 weights are refused at the entry.
-DTYPES = (
-    ("float64", "float64"),
-    ("float64", "float32"),
-    ("float64", "uint8"),
-    ("float32", "float32"),
-    ("float32", "uint8"),
-)
+#: Types samples are stored in.
+STORAGES = ("float64", "float32", "float16", "bfloat16", "int8", "uint8")
+
+#: Dtype of the weights, type of the samples. float64 samples with float32 weights are refused at the entry.
+DTYPES = (*(("float64", storage) for storage in STORAGES), *(("float32", storage) for storage in STORAGES[1:]))
 
 #: Largest error against the float64 reference, relative to the largest number of the array, by dtype of the weights.
 TOLERANCE = {"float64": 1e-12, "float32": 1e-5}
@@ -73,9 +71,34 @@ def clear_of_kinks(scores: np.ndarray, y: np.ndarray) -> np.ndarray:
     return clear
 
 
+def stored(x: np.ndarray, storage: str) -> np.ndarray:
+    """Numbers cast to a storage type; to bfloat16 by dropping the lower half of float32 (towards 0)."""
+    if storage != "bfloat16":
+        return x.astype(storage)
+    return (x.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
+
+
 def in_float64(samples: Samples) -> Samples:
     """The same numbers in float64."""
-    return Samples(*(None if a is None else a.astype(np.float64) for a in samples))
+    statistics = (None if a is None else a.astype(np.float64) for a in samples[1:])
+    return Samples(numbers(samples.X), *statistics)
+
+
+def numbers(X: np.ndarray) -> np.ndarray:
+    """What samples stand for, in float64: uint16 are the upper halves of float32."""
+    if X.dtype != np.uint16:
+        return X.astype(np.float64)
+    halves = np.zeros((*X.shape, 2), np.uint16)
+    halves[..., 1 if sys.byteorder == "little" else 0] = X
+    return halves.view(np.float32)[..., 0].astype(np.float64)
+
+
+def raw_samples(rng: np.random.Generator, shape: tuple[int, int], storage: str) -> np.ndarray:
+    """Samples that use the range of an integer type, or are a few units large."""
+    if storage in ("int8", "uint8"):
+        limits = np.iinfo(storage)
+        return rng.integers(limits.min, limits.max, shape, dtype=storage, endpoint=True)
+    return stored(rng.normal(1.0, 2.0, shape), storage)
 
 
 @cache
@@ -86,9 +109,9 @@ def make_problem(
     n, d, c = shape
     dtype, storage = dtypes
     rng = np.random.default_rng([n, d, c])
-    X = rng.integers(0, 256, (4 * n + 40, d)) if storage == "uint8" else rng.normal(1.0, 2.0, (4 * n + 40, d))
-    samples = Samples(X.astype(storage))
+    samples = Samples(raw_samples(rng, (4 * n + 40, d), storage))
     if standardized:
+        X = numbers(samples.X)
         samples = Samples(samples.X, X.mean(axis=0).astype(dtype), (1 / X.std(axis=0)).astype(dtype))
     x = reference.widen(in_float64(samples), np.dtype("float64"))
     W = (rng.normal(size=(c, d)) * 2 / np.sqrt(np.mean(x**2) * d)).astype(dtype)

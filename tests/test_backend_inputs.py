@@ -7,7 +7,7 @@ import pytest
 
 import fastsvm
 from fastsvm.problem import Samples
-from tables import LOSSES, assert_same_bits, data_gradient, gradient, make_problem, run_epoch
+from tables import LOSSES, STORAGES, assert_same_bits, data_gradient, gradient, make_problem, run_epoch
 
 
 class TestNonFinite:
@@ -51,7 +51,7 @@ class TestNonFinite:
 
 
 class TestInputs:
-    @pytest.mark.parametrize("storage", ["float64", "float32", "uint8"])
+    @pytest.mark.parametrize("storage", STORAGES)
     def test_memory_mapped_samples(self, backend, storage, tmp_path):
         dtypes = "float64", storage
         W, b, problem = make_problem((33, 17, 10), dtypes, False)

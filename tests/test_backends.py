@@ -27,6 +27,7 @@ from tables import (
     make_problem,
     run_epoch,
     scores,
+    stored,
 )
 
 #: Shapes whose passes are large enough for threads, in both compiled backends.
@@ -93,7 +94,7 @@ class TestAgainstReference:
     def test_no_margin_is_violated(self, compiled, dtypes):
         # Class j's score is 5 where feature j is 1, else 0: margins are −5 + 1.
         y = np.arange(64) % 3
-        problem = Problem(Samples(np.eye(3)[y].astype(dtypes[1])), y, None, WestonWatkins())
+        problem = Problem(Samples(stored(np.eye(3)[y], dtypes[1])), y, None, WestonWatkins())
         W = (5 * np.eye(3)).astype(dtypes[0])
         for loss in (WestonWatkins(), WestonWatkins(squared=True), CrammerSinger()):
             value, dW, db = gradient(compiled, W, np.zeros(3, dtypes[0]), problem._replace(loss=loss))
@@ -104,8 +105,8 @@ class TestAgainstReference:
     def test_every_margin_is_violated(self, compiled, dtypes):
         # W = 0: every margin is Δ, so the loss is (n_classes − 1) Δ and dW_j = mean of x over the others − (n_classes − 1) own.
         y = np.arange(60) % 3
-        X = np.arange(60 * 2).reshape(60, 2).astype(dtypes[1])
-        problem = Problem(Samples(X), y, None, WestonWatkins(delta=2.0))
+        X = np.arange(60 * 2).reshape(60, 2) - 60.0 * (dtypes[1] != "uint8")  # exact in every type
+        problem = Problem(Samples(stored(X, dtypes[1])), y, None, WestonWatkins(delta=2.0))
         value, dW, db = gradient(compiled, np.zeros((3, 2), dtypes[0]), np.zeros(3, dtypes[0]), problem)
         own = np.array([X[y == j].sum(axis=0, dtype=np.float64) for j in range(3)])
         assert value == pytest.approx(4.0)

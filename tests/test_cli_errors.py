@@ -9,18 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cli_runs import run, write_blobs, write_quadrants
+from cli_runs import run
 from fastsvm.cli.errors import describe
-
-
-@pytest.fixture(scope="module")
-def blobs(tmp_path_factory) -> Path:
-    return write_blobs(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture
-def quadrants(tmp_path) -> tuple[Path, Path]:
-    return write_quadrants(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +66,9 @@ def quadrants(tmp_path) -> tuple[Path, Path]:
         ("predict M huge.npy", "X must hold finite numbers only; X[0, 0] is inf"),
         ("predict M line.npy --part test", "part must be left out"),
         ("predict M D -o p.txt", "--output must end in .npy or .csv; got 'p.txt'"),
+        ("predict M D --top-k 3", "--top-k must be an integer <= 2; got 3"),
+        ("predict M D --top-k 0", "--top-k must be an integer >= 1; got 0"),
+        ("predict M D --top-k 1 --scores", "--top-k and --scores must not be given together"),
         ("predict M D --indices --scores", "--indices and --scores must not be given together"),
         ("gradcheck D --samples 0", "samples must be an integer >= 1; got 0"),
         ("gradcheck D --coordinates 0", "n_coordinates must be an integer >= 1; got 0"),

@@ -8,25 +8,14 @@ import select
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import fastsvm
-from cli_runs import QUICK, process, succeed, write_blobs, write_quadrants
+from cli_runs import QUICK, process, succeed
 from fastsvm.model import load_model
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="pseudo-terminals are POSIX")
-
-
-@pytest.fixture(scope="module")
-def blobs(tmp_path_factory) -> Path:
-    return write_blobs(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture
-def quadrants(tmp_path) -> tuple[Path, Path]:
-    return write_quadrants(tmp_path)
 
 
 def test_processes(blobs, tmp_path):

@@ -7,23 +7,17 @@ import errno
 import json
 import os
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import fastsvm
-from cli_runs import QUICK, run, succeed, succeed_json, write_blobs
+from cli_runs import QUICK, run, succeed, succeed_json
 from fastsvm.cli.options import make_loss, make_optimizer
 from fastsvm.cli.output import brief, duration, rate
 from fastsvm.model import load_model
 from fastsvm.schedules import Constant, Cosine, StepDecay
 from fastsvm.training import DEFAULT_OPTIMIZER
-
-
-@pytest.fixture(scope="module")
-def blobs(tmp_path_factory) -> Path:
-    return write_blobs(tmp_path_factory.mktemp("data"))
 
 
 def test_train_without_arguments_learns_the_digits():

@@ -2,27 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import fastsvm
-from cli_runs import QUICK, run, succeed, succeed_json, write_blobs, write_quadrants
+from cli_runs import QUICK, run, succeed, succeed_json
 from fastsvm.cli.data import labels_for
 from fastsvm.cli.evaluate import per_class
 from fastsvm.datasets import Dataset
 from fastsvm.model import Model
-
-
-@pytest.fixture(scope="module")
-def blobs(tmp_path_factory) -> Path:
-    return write_blobs(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture
-def quadrants(tmp_path) -> tuple[Path, Path]:
-    return write_quadrants(tmp_path)
 
 
 def test_evaluate_by_hand(quadrants):
@@ -123,15 +111,26 @@ def test_predict_samples_without_labels(quadrants, tmp_path):
     assert succeed("predict", model, tmp_path / "columns.npy") == "right\nleft\n"
 
 
+def test_predict_the_best_few(quadrants):
+    # The features are the scores: (2, 0), (0, 2), (3, 1), (1, 4).
+    assert succeed("predict", *quadrants, "--top-k", 2) == "left,right\nright,left\nleft,right\nright,left\n"
+    assert succeed("predict", *quadrants, "--top-k", 1) == "left\nright\nleft\nright\n"
+    assert succeed_json("predict", *quadrants, "--top-k", 2)["predictions"][2] == ["left", "right"]
+
+
 def test_predict_into_files(quadrants, tmp_path):
     model, data = quadrants
     for name, options, expected in [
         ("p.csv", ["--indices"], "class\n0\n1\n0\n1\n"),
         ("n.csv", [], "class\nleft\nright\nleft\nright\n"),
+        ("k.csv", ["--top-k", 2], "class 1,class 2\nleft,right\nright,left\nleft,right\nright,left\n"),
+        ("i.csv", ["--top-k", 2, "--indices"], "class 1,class 2\n0,1\n1,0\n0,1\n1,0\n"),
         ("s.csv", ["--scores"], "left,right\n2.0,0.0\n0.0,2.0\n3.0,1.0\n1.0,4.0\n"),
     ]:
         assert succeed("predict", model, data, "-o", tmp_path / name, *options) == ""
         assert (tmp_path / name).read_text() == expected
+    succeed("predict", model, data, "--top-k", 2, "-o", tmp_path / "k.npy")
+    assert np.load(tmp_path / "k.npy").tolist() == [[0, 1], [1, 0], [0, 1], [1, 0]]
     succeed("predict", model, data, "-o", tmp_path / "p.npy")
     predictions = np.load(tmp_path / "p.npy")
     assert predictions.dtype == np.int64

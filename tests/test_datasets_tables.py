@@ -70,7 +70,7 @@ class TestNpz:
             ({"X": X[0]}, "X must have 2 dimensions"),
             ({"X": X[:0], "y": Y[:0]}, "y must have one dimension and at least one label"),
             ({"X": X[:, :0]}, "X must hold at least one sample and one feature"),
-            ({"X": X.astype(np.int64)}, "X must have dtype float64 or float32 or uint8"),
+            ({"X": X.astype(np.int64)}, "X must have dtype float64 or float32 or float16 or uint16"),
             ({"X": X.astype(">f4")}, "native byte order"),
             ({"X": np.asfortranarray(X)}, "X must be C-contiguous"),
             ({"X": np.where(X == 3, np.nan, X)}, r"X must hold finite numbers only; X\[2, 0\] is nan"),

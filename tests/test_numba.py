@@ -16,7 +16,7 @@ import pytest
 from numba import prange
 
 import fastsvm
-from fastsvm.backends import _numba_cache, _numba_loops, threads
+from fastsvm.backends import _numba_cache, _numba_memory, _numba_rules, threads
 from fastsvm.backends import numba as backend
 from tables import assert_same_bits, gradient, make_problem
 
@@ -191,9 +191,9 @@ class TestWork:
     def test_waves_do_not_change_a_bit(self, monkeypatch):
         case = make_problem((5003, 5, 3), ("float32", "uint8"), True)
         expected = gradient(backend, *case)
-        monkeypatch.setattr(backend, "WAVE_BYTES", 1)
+        monkeypatch.setattr(_numba_memory, "WAVE_BYTES", 1)
         for least in (1, 2, 3, 8):
-            monkeypatch.setattr(backend, "MIN_WAVE", least)
+            monkeypatch.setattr(_numba_memory, "MIN_WAVE", least)
             assert_same_bits([expected, gradient(backend, *case)])
 
     def test_memory_does_not_grow_with_the_samples(self):
@@ -216,4 +216,4 @@ class TestWork:
 
         assert set(backend.RULES) == {"store", *OPTIMIZERS}
         assert set(backend.LOSSES) == {"weston_watkins", "weston_watkins_squared", "crammer_singer", "softmax"}
-        assert backend.RULES["store"] == _numba_loops.STORE
+        assert backend.RULES["store"] == _numba_rules.STORE

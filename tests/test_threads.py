@@ -21,6 +21,7 @@ def machine(monkeypatch):
     for name in threads.ENVIRONMENT:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(threads, "available_cores", lambda: CORES)
+    monkeypatch.setattr(threads, "_counted", (float("-inf"), 1))
     return monkeypatch
 
 

@@ -1,4 +1,4 @@
-"""Every entry point of fastsvm.objective refuses what it cannot take, names the argument, and changes nothing."""
+"""Every entry of fastsvm.objective and fastsvm.prediction refuses what it cannot take, names it, and changes nothing."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ import pytest
 import scipy.sparse
 
 import fastsvm
-from fastsvm import Softmax, Standardization, WestonWatkins, backends, objective
+from fastsvm import Softmax, Standardization, WestonWatkins, backends
+from tables import stored
 
 N, D, K = 6, 5, 3
 
 WITH_WEIGHTS = ("loss_and_gradient", "evaluate", "loss_value", "data_gradient")
-ON_SAMPLES = (*WITH_WEIGHTS, "decision_scores")
+PREDICTIONS = ("decision_scores", "predict", "top_k")
+ON_SAMPLES = (*WITH_WEIGHTS, *PREDICTIONS)
 WITH_LABELS = (*WITH_WEIGHTS, "score_loss_and_gradient")
 EVERY = (*ON_SAMPLES, "score_loss_and_gradient")
 
@@ -27,7 +29,9 @@ def good(entry: str) -> dict:
     if entry == "score_loss_and_gradient":
         return {"scores": rng.normal(size=(N, K)), "y": np.arange(N) % K}
     arguments = {"W": rng.normal(size=(K, D)), "X": rng.normal(size=(N, D)), "b": rng.normal(size=K)}
-    return arguments if entry == "decision_scores" else arguments | {"y": np.arange(N) % K}
+    if entry in PREDICTIONS:
+        return arguments
+    return arguments | {"y": np.arange(N) % K}
 
 
 def changed(array: np.ndarray, index, value) -> np.ndarray:
@@ -65,11 +69,17 @@ def standardization(n_features: int = D) -> Standardization:
 
 # What each array argument must not be: what is made of the good one, the error, what the message says beside the name.
 
+NOT_WEIGHTS: dict[str, tuple] = {
+    "float16": (lambda a: a.astype(np.float16), TypeError, "must have dtype float64 or float32 .*float16"),
+    "int8": (lambda a: a.astype(np.int8), TypeError, "must have dtype float64 or float32 .*int8"),
+    "uint8": (lambda a: a.astype(np.uint8), TypeError, "must have dtype float64 or float32 .*uint8"),
+    "bfloat16": (lambda a: a.astype(np.uint16), TypeError, "must have dtype float64 or float32 .*uint16"),
+}
 MATRIX: dict[str, tuple] = {
-    "float16": (lambda a: a.astype(np.float16), TypeError, "must have dtype float64 or float32.*float16"),
     "longdouble": (lambda a: a.astype(np.longdouble), TypeError, "must have dtype"),
     "int64": (lambda a: a.astype(np.int64), TypeError, "must have dtype .*int64"),
-    "int8": (lambda a: a.astype(np.int8), TypeError, "must have dtype .*int8"),
+    "int16": (lambda a: a.astype(np.int16), TypeError, "must have dtype .*int16.*Convert"),
+    "two bytes": (lambda a: np.zeros(a.shape, [("low", "u1"), ("high", "u1")]), TypeError, "must have dtype"),
     "bool": (lambda a: a > 0, TypeError, "must have dtype .*bool"),
     "complex": (lambda a: a.astype(complex), TypeError, "must have dtype .*complex128"),
     "object": (objects, TypeError, "must have dtype .*object"),
@@ -97,14 +107,18 @@ OF: dict[str, dict] = {
     "X": {
         "no samples": (lambda a: a[:0], ValueError, "must hold at least one sample and one feature; got shape"),
         "no features": (lambda a: np.ones((N, 0)), ValueError, "must hold at least one sample and one feature"),
-        "uint16": (lambda a: a.astype(np.uint16), TypeError, "must have dtype float64 or float32 or uint8"),
+        "integers of 16 bits": (lambda a: np.full(a.shape, 300, "u2"), ValueError, "integer 300. .*convert integers"),
+        "big-endian uint16": (lambda a: a.astype(">u2"), TypeError, r"uint16 \(bit patterns of bfloat16\).*; got >u2"),
+        "nan in float16": (lambda a: changed(a, (2, 1), np.nan).astype("f2"), ValueError, r"X\[2, 1\] is nan"),
+        "-inf in float16": (lambda a: changed(a, (2, 1), -np.inf).astype("f2"), ValueError, r"X\[2, 1\] is -inf"),
+        "nan in bfloat16": (lambda a: changed(stored(a, "bfloat16"), (2, 1), 0xFFC1), ValueError, r"\[2, 1\] is nan.*integers"),
+        "-inf in bfloat16": (lambda a: changed(stored(a, "bfloat16"), (2, 1), 0xFF80), ValueError, r"X\[2, 1\] is -inf"),
     },
     "W": {
         "one class": (lambda a: a[:1], ValueError, r"must have at least 2 rows, one per class; got shape \(1, 5\)"),
         "no classes": (lambda a: a[:0], ValueError, "must have at least 2 rows"),
         "too few features": (lambda a: a[:, :-1].copy(), ValueError, "must have one column per feature of X, 5; got shape"),
         "too many features": (lambda a: np.ones((K, D + 1)), ValueError, "must have one column per feature of X, 5"),
-        "uint8": (lambda a: a.astype(np.uint8), TypeError, "must have dtype float64 or float32"),
     },
     "b": {
         "float32": (lambda a: a.astype(np.float32), TypeError, "must have dtype float64"),
@@ -198,10 +212,16 @@ THREADS = {
     "bool": (True, TypeError, "must be an integer; got True"),
 }
 
+
+def wrong(name: str) -> dict[str, tuple]:
+    """What an array argument must not be."""
+    kinds = {"X": (MATRIX,), "W": (MATRIX, NOT_WEIGHTS), "scores": (MATRIX, NOT_WEIGHTS)}.get(name, ())
+    return {case: row for table in (*kinds, OF[name]) for case, row in table.items()}
+
+
 #: (entry point, argument, what is wrong with it, its bad value or what makes it of the good one, error, message)
 TABLE = [
-    *[(entry, name, case, *row)
-      for entry in EVERY for name in good(entry) for case, row in ((MATRIX if name in "XWscores" else {}) | OF[name]).items()],
+    *[(entry, name, case, *row) for entry in EVERY for name in good(entry) for case, row in wrong(name).items()],
     *[(entry, "sample_weight", case, *row) for entry in WITH_LABELS for case, row in SAMPLE_WEIGHTS.items()],
     *[(entry, "alpha", case, *row) for entry in WITH_WEIGHTS for case, row in ALPHAS.items()],
     *[(entry, "loss", case, *row) for entry in WITH_LABELS for case, row in LOSSES.items()],
@@ -215,7 +235,7 @@ def refuse(entry: str, arguments: dict, error: type[Exception], message: str) ->
     """The call raises just that, and its arguments are afterwards what they were."""
     before = copy.deepcopy(arguments)
     with pytest.raises(error, match=message):
-        getattr(objective, entry)(**arguments)
+        getattr(fastsvm, entry)(**arguments | ({"k": 2} if entry == "top_k" else {}))
     for name, value in arguments.items():
         if isinstance(value, np.ndarray):
             assert np.asarray(value).tobytes() == np.asarray(before[name]).tobytes(), name
@@ -285,7 +305,7 @@ def test_overflow_is_told_from_bad_numbers(backend, entry, loss):
             arguments["scores"][:, 0] *= -1
         else:
             arguments |= {"W": np.full((K, D), size, dtype), "X": np.full((N, D), size, dtype)}
-        if entry != "decision_scores":
+        if entry not in PREDICTIONS:
             arguments["loss"] = loss
         refuse(entry, arguments | {"backend": backend}, OverflowError, f"overflow {np.dtype(dtype).name}")
 

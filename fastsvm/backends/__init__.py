@@ -8,19 +8,28 @@ and overwritten, inputs are never written to, copied or converted, and the GIL i
 function                                                               does
 =====================================================================  ==========================================
 ``scores(W, b, samples, out, n_threads)``                              ``out`` (n_samples, n_classes) T
+``top_k(W, b, samples, classes, top_scores, n_threads)``               ``classes`` (n_samples, k) int64 and, unless it
+                                                                       is ``None``, ``top_scores`` (n_samples, k) T
 ``score_loss(scores, y, loss, sample_weight, dscores, n_threads)``     returns the mean loss of given scores; fills
                                                                        ``dscores`` unless it is ``None``
 ``evaluate(W, b, problem, n_threads)``                                 returns (objective, n_correct)
+``losses(Ws, bs, problem, out, n_threads)``                            ``out`` (n_candidates,) float64
 ``gradient(W, b, problem, dW, db, n_threads)``                         returns the objective; fills ``dW``, ``db``
 ``data_gradient(W, b, problem, dX, n_threads)``                        returns the objective; fills ``dX``
                                                                        (n_samples, n_features) T
-``step(rule, coefficients, x, dx, slots, n_threads)``                  one update of flat arrays, in place
+``step(rule, coefficients, x, dx, slots, n_threads)``                  one update of arrays of one shape, in place
 ``epoch(W, b, slots_W, slots_b, problem, order, batch_size, rule,      the updates of an epoch, in place; fills
 coefficients, losses, n_threads)``                                     ``losses``; returns (updates made, n_correct)
 =====================================================================  ==========================================
 
 ``n_correct`` counts samples whose largest score (the first of them in a tie) is their class's. The loss is NaN where a
 score is not finite, which also catches NaN and infinity in ``X``, ``W`` and ``b``.
+
+``top_k`` gives the classes with the k largest scores, the largest first and the lower class first in a tie, and these scores.
+A row with a score that is not finite gets classes −1 and scores NaN.
+
+``losses`` gives the objective of each candidate ``Ws[i]``, ``bs[i]`` of ``Ws`` (n_candidates, n_classes, n_features) and ``bs``
+(n_candidates, n_classes) or ``None``.
 
 In ``epoch``, update ``u`` uses the samples ``order[u * batch_size : (u + 1) * batch_size]`` (int64; the last may be
 shorter): the objective of that batch, its mean loss over the batch plus the penalty, before the update, goes to ``losses[u]``,
@@ -35,17 +44,34 @@ fixed order.
 from __future__ import annotations
 
 import importlib
-import os
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from fastsvm import _native
 from fastsvm.backends.threads import resolve_threads
+from fastsvm.losses import RegisteredLoss
 from fastsvm.validation import check_choice
 
-__all__ = ["COEFFICIENTS", "NAMES", "get", "resolve_threads", "set_backend", "use"]
+__all__ = ["COEFFICIENTS", "NAMES", "UPDATES", "Update", "get", "resolve_threads", "set_backend", "use", "without_decay"]
 
 #: Columns of the coefficient table an optimizer hands to ``step`` and ``epoch``. ``decay1`` is ρ, δ or β₁ and ``decay2``
 #: is β₂; ``correction1`` is 1 − β₁ᵗ and ``correction2`` 1 − β₂ᵗ.
 COEFFICIENTS = ("learning_rate", "decay1", "decay2", "eps", "correction1", "correction2", "weight_decay")
+
+
+class Update(NamedTuple):
+    """A rule of a user's: ``leaf(x, g, *slots, *columns)`` returns the new ``x`` and slots. Its table has its own columns."""
+
+    leaf: Callable[..., Any]
+    slots: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+#: Rules made with :func:`fastsvm.register_update`.
+UPDATES: dict[str, Update] = {}
 
 #: Names a user may give, "auto" apart.
 NAMES = ("native", "numba", "reference")
@@ -53,6 +79,7 @@ NAMES = ("native", "numba", "reference")
 ENVIRONMENT = "FASTSVM_BACKEND"
 
 _selected: str | None = None
+_imported: dict[str, ModuleType] = {}
 
 
 def set_backend(name: str) -> None:
@@ -72,8 +99,17 @@ def set_backend(name: str) -> None:
     _selected = check_choice("backend", name, ("auto", *NAMES))
 
 
-def use(name: str | None = None) -> str:
-    """Return the name of the backend that a call with ``backend=name`` uses.
+def without_decay(rule: str, coefficients: np.ndarray) -> np.ndarray:
+    """Coefficients as the intercept's update takes them: the same, but for the weight decay."""
+    columns = UPDATES[rule].columns if rule in UPDATES else COEFFICIENTS
+    coefficients = coefficients.copy()
+    if "weight_decay" in columns:
+        coefficients[:, columns.index("weight_decay")] = 0.0
+    return coefficients
+
+
+def use(name: str | None = None, loss: Any = None, rule: str = "") -> str:
+    """Return the name of the backend that a call with ``backend=name`` uses, for this loss and this update rule.
 
     The argument comes before :func:`set_backend`, that before the environment variable ``FASTSVM_BACKEND``; without any it
     is "auto".
@@ -83,15 +119,24 @@ def use(name: str | None = None) -> str:
     elif _selected is not None:
         source, chosen = "backend", _selected
     else:
-        source, chosen = ENVIRONMENT, os.environ.get(ENVIRONMENT) or "auto"
-    chosen = check_choice(source, chosen, ("auto", *NAMES))
+        source, chosen = ENVIRONMENT, _native.environment(ENVIRONMENT) or "auto"
+    if chosen != "auto":
+        check_choice(source, chosen, ("auto", *NAMES))
+    if isinstance(loss, RegisteredLoss) or rule in UPDATES:
+        own = f"the registered loss {loss!r}" if isinstance(loss, RegisteredLoss) else f"the registered update rule {rule!r}"
+        if chosen == "native":
+            raise ValueError(
+                f"{source} must be 'numba', 'reference' or 'auto' for {own}, which is not in the C kernels; got 'native'"
+            )
+        return "numba" if chosen == "auto" else chosen
     if chosen != "auto":
         return chosen
-    from fastsvm import _native
-
     return "native" if _native.openmp() or resolve_threads(None) == 1 else "numba"
 
 
-def get(name: str | None = None) -> ModuleType:
-    """Return the backend module that a call with ``backend=name`` uses, importing it if need be."""
-    return importlib.import_module(f"fastsvm.backends.{use(name)}")
+def get(name: str | None = None, loss: Any = None, rule: str = "") -> ModuleType:
+    """Return the backend module that `use` names, importing it if need be."""
+    chosen = use(name, loss, rule)
+    if chosen not in _imported:
+        _imported[chosen] = importlib.import_module(f"fastsvm.backends.{chosen}")
+    return _imported[chosen]

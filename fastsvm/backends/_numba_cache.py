@@ -23,7 +23,9 @@ from numba import njit
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.misc.appdirs import AppDirs
 
-SOURCES = ("_numba_leaves.py", "_numba_tiles.py", "_numba_loops.py", "_numba_cache.py")
+from fastsvm.backends._numba_registered import rebind
+
+SOURCES = ("_numba_vectors.py", "_numba_leaves.py", "_numba_rules.py", "_numba_tiles.py", "_numba_loops.py", "_numba_cache.py")
 
 
 def source_digest() -> str:
@@ -97,14 +99,19 @@ class _Cache(FunctionCache):
 
 
 @functools.cache
-def compiled(loop: Callable[..., Any], parallel: bool) -> Any:
-    """Return ``loop`` as a dispatcher that compiles, or finds in the cache, on its first call with given types."""
+def compiled(loop: Callable[..., Any], parallel: bool, own: tuple[tuple[str, Any], ...] = ()) -> Any:
+    """Return ``loop`` as a dispatcher that compiles, or finds in the cache, on its first call with given types.
+
+    ``own`` are names of leaves and a user's in their place; what is compiled with such is not kept on disk.
+    """
+    loop = rebind(loop, dict(own))
     assert isinstance(loop, FunctionType)
     # A name of its own gives each compilation files of its own.
     named = FunctionType(loop.__code__, loop.__globals__, f"{loop.__name__}_{'parallel' if parallel else 'serial'}")
     named.__qualname__ = named.__name__
     named.__module__ = loop.__module__
     dispatcher: Any = njit(parallel=parallel, nogil=True, error_model="numpy")(named)
-    with contextlib.suppress(RuntimeError):  # no locator: it stays uncached
-        dispatcher._cache = _Cache(named)
+    if not own:
+        with contextlib.suppress(RuntimeError):  # no locator: it stays uncached
+            dispatcher._cache = _Cache(named)
     return dispatcher

@@ -1,8 +1,8 @@
-"""The leaves of :mod:`fastsvm.backends.numba`: one formula each, on one row of scores or one slice of flat arrays.
+"""The leaves of :mod:`fastsvm.backends.numba`: one formula each, on one row of scores or of samples.
 
 ``T`` is the dtype of the weights. Numbers are cast to T before they meet an array, so that float32 stays float32.
-Losses and rules go by number inside the kernels: the place of their leaf in ``LOSSES`` and ``RULES``. A new leaf
-goes into its table and its switch; the loops do not change.
+Losses go by number inside the kernels: the place of their leaf in ``LOSSES``. A new leaf goes into the table and the
+switch; the loops do not change.
 """
 
 from __future__ import annotations
@@ -11,6 +11,17 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+
+from fastsvm.backends._numba_vectors import (
+    BYTES,
+    from_bits,
+    load,
+    load_group,
+    multiply_add,
+    store,
+    total,
+    zero_vector,
+)
 
 #: Division follows IEEE 754, and every operation is rounded as written, so that the updates agree with NumPy's.
 leaf: Any = njit(nogil=True, error_model="numpy")
@@ -31,11 +42,10 @@ def weston_watkins(s: Any, y: int, delta: Any, dscores: Any) -> Any:
     value = count = zero
     for j in range(len(s)):
         margin = s[j] - s[y] + delta
-        dscores[j] = zero
-        if j != y and margin > zero:
-            dscores[j] = one
-            value += margin
-            count += one
+        violated = (margin > zero) & (j != y)  # & and no branch, which no processor could foresee
+        dscores[j] = one if violated else zero
+        value += margin if violated else zero
+        count += dscores[j]
     dscores[y] = -count
     return value
 
@@ -47,11 +57,10 @@ def weston_watkins_squared(s: Any, y: int, delta: Any, dscores: Any) -> Any:
     value = total = zero
     for j in range(len(s)):
         margin = s[j] - s[y] + delta
-        dscores[j] = zero
-        if j != y and margin > zero:
-            dscores[j] = two * margin
-            value += margin * margin
-            total += two * margin
+        violation = margin if (margin > zero) & (j != y) else zero
+        dscores[j] = two * violation
+        value += violation * violation
+        total += dscores[j]
     dscores[y] = -total
     return value
 
@@ -93,20 +102,20 @@ LOSSES = (weston_watkins, weston_watkins_squared, crammer_singer, softmax)
 
 
 @leaf
-def row_loss(loss: int, s: Any, y: int, delta: float, dscores: Any) -> float:
+def row_loss(loss: int, s: Any, y: int, parameters: Any, dscores: Any) -> float:
     """The loss of that number; NaN, in ``dscores`` too, where a score is not finite (a comparison would not notice)."""
     for j in range(len(s)):
         if not np.isfinite(s[j]):
             dscores[:] = np.nan
             return np.nan
-    margin = s.dtype.type(delta)
+    delta = parameters[0]
     if loss == 0:
-        return np.float64(weston_watkins(s, y, margin, dscores))
+        return np.float64(weston_watkins(s, y, delta, dscores))
     if loss == 1:
-        return np.float64(weston_watkins_squared(s, y, margin, dscores))
+        return np.float64(weston_watkins_squared(s, y, delta, dscores))
     if loss == 2:
-        return np.float64(crammer_singer(s, y, margin, dscores))
-    return np.float64(softmax(s, y, margin, dscores))
+        return np.float64(crammer_singer(s, y, delta, dscores))
+    return np.float64(softmax(s, y, delta, dscores))
 
 
 @leaf
@@ -118,33 +127,72 @@ def is_correct(s: Any, y: int) -> bool:
     return correct
 
 
-# Sums of products.
+# Sums of products. Arrays have whole vectors in their rows.
+
+
+@leaf
+def add_five(x: Any, w0: Any, w1: Any, w2: Any, w3: Any, w4: Any, p0: Any, p1: Any, p2: Any, p3: Any, p4: Any) -> Any:
+    """``p_j + x w_j``, vectors all."""
+    p0, p1, p2 = multiply_add(x, w0, p0), multiply_add(x, w1, p1), multiply_add(x, w2, p2)
+    return p0, p1, p2, multiply_add(x, w3, p3), multiply_add(x, w4, p4)
+
+
+@leaf
+def products(W: Any, c: int, X: Any, r0: int, r1: int, r2: int, r3: int, lo: int, hi: int) -> Any:
+    """``x·w`` over features ``lo … hi − 1`` for rows r0 … r3 of X, each with rows ``c … c + 4`` of W.
+
+    Twenty sums stay in registers, so that each number read serves more than one product.
+    """
+    p0 = p1 = p2 = p3 = p4 = q0 = q1 = q2 = q3 = q4 = zero_vector(W)
+    s0 = s1 = s2 = s3 = s4 = t0 = t1 = t2 = t3 = t4 = zero_vector(W)
+    for k in range(lo, hi, BYTES // W.itemsize):
+        w0, w1, w2, w3, w4 = load(W, c, k), load(W, c + 1, k), load(W, c + 2, k), load(W, c + 3, k), load(W, c + 4, k)
+        p0, p1, p2, p3, p4 = add_five(load(X, r0, k), w0, w1, w2, w3, w4, p0, p1, p2, p3, p4)
+        q0, q1, q2, q3, q4 = add_five(load(X, r1, k), w0, w1, w2, w3, w4, q0, q1, q2, q3, q4)
+        s0, s1, s2, s3, s4 = add_five(load(X, r2, k), w0, w1, w2, w3, w4, s0, s1, s2, s3, s4)
+        t0, t1, t2, t3, t4 = add_five(load(X, r3, k), w0, w1, w2, w3, w4, t0, t1, t2, t3, t4)
+    return (
+        (total(p0), total(p1), total(p2), total(p3), total(p4)),
+        (total(q0), total(q1), total(q2), total(q3), total(q4)),
+        (total(s0), total(s1), total(s2), total(s3), total(s4)),
+        (total(t0), total(t1), total(t2), total(t3), total(t4)),
+    )
+
+
+def _adder(load: Any) -> Any:
+    @leaf
+    def add(X: Any, rows: Any, D: Any, active: Any, block: int, c: int, k: int, dW: Any) -> None:
+        """``dW_j += Σ_i D_ij x_i`` for classes ``j = c … c + 4`` and the features that ``load`` takes from k on.
+
+        i are the active rows of the block. The sums stay in registers while they pass by.
+        """
+        g0, g1, g2, g3, g4 = load(dW, c, k), load(dW, c + 1, k), load(dW, c + 2, k), load(dW, c + 3, k), load(dW, c + 4, k)
+        for n in range(active[block, -1]):
+            i = active[block, n]
+            x = load(X, rows[i], k)
+            g0, g1 = multiply_add(D[i, c], x, g0), multiply_add(D[i, c + 1], x, g1)
+            g2, g3 = multiply_add(D[i, c + 2], x, g2), multiply_add(D[i, c + 3], x, g3)
+            g4 = multiply_add(D[i, c + 4], x, g4)
+        store(dW, c, k, g0)
+        store(dW, c + 1, k, g1)
+        store(dW, c + 2, k, g2)
+        store(dW, c + 3, k, g3)
+        store(dW, c + 4, k, g4)
+
+    return add
+
+
+add_vector = _adder(load)
+add_group = _adder(load_group)
 
 
 @product_leaf
-def ten_products(x: Any, z: Any, w0: Any, w1: Any, w2: Any, w3: Any, w4: Any) -> Any:
-    """``x·w_j`` and ``z·w_j`` for five rows of W: each number read serves more than one product."""
-    zero = w0.dtype.type(0)
-    x0 = x1 = x2 = x3 = x4 = z0 = z1 = z2 = z3 = z4 = zero
-    for k in range(len(x)):
-        x0 += x[k] * w0[k]
-        x1 += x[k] * w1[k]
-        x2 += x[k] * w2[k]
-        x3 += x[k] * w3[k]
-        x4 += x[k] * w4[k]
-        z0 += z[k] * w0[k]
-        z1 += z[k] * w1[k]
-        z2 += z[k] * w2[k]
-        z3 += z[k] * w3[k]
-        z4 += z[k] * w4[k]
-    return x0, x1, x2, x3, x4, z0, z1, z2, z3, z4
-
-
-@product_leaf
-def add_four(out: Any, a0: Any, x0: Any, a1: Any, x1: Any, a2: Any, x2: Any, a3: Any, x3: Any) -> None:
-    """``out += a0 x0 + a1 x1 + a2 x2 + a3 x3``."""
+def add_rows(out: Any, d: Any, W: Any, n: Any) -> None:
+    """``out += Σ_c (d_c / n) W_c`` over five classes."""
+    d0, d1, d2, d3, d4 = d[0] / n, d[1] / n, d[2] / n, d[3] / n, d[4] / n
+    w0, w1, w2, w3, w4 = W[0], W[1], W[2], W[3], W[4]
     for k in range(len(out)):
-        out[k] += a0 * x0[k] + a1 * x1[k] + a2 * x2[k] + a3 * x3[k]
+        out[k] += d0 * w0[k] + d1 * w1[k] + d2 * w2[k] + d3 * w3[k] + d4 * w4[k]
 
 
 @product_leaf
@@ -156,95 +204,43 @@ def sum_of_squares(x: Any) -> float:
     return total
 
 
-# Update rules; the formulas stand in fastsvm.optimizers. Each takes the coefficients c (in the order of
-# fastsvm.backends.COEFFICIENTS), parameters x, their gradient g and two slots, the unused ones of size 0.
+# Samples, from the bytes of a row.
+
+STORAGE = ("float64", "float32", "uint8", "float16", "bfloat16", "int8")
 
 
 @leaf
-def store(c: Any, x: Any, g: Any, slot1: Any, slot2: Any) -> None:
-    """``x ← g``: not an optimizer, but how a pass hands out its gradient."""
-    for j in range(len(x)):
-        x[j] = g[j]
+def from_half(bits: Any) -> Any:
+    """The float16 with these bits, as float32: exponent and fraction move to their places, and the exponent grows by 112."""
+    moved = np.uint32(np.uint32(bits & 0x7FFF) << 13)
+    if moved >= 0x0F800000:  # infinite or NaN
+        moved |= np.uint32(0x7F800000)
+    return from_bits(np.uint32(moved | np.uint32(np.uint32(bits & 0x8000) << 16))) * np.float32(2.0**112)
 
 
 @leaf
-def sgd(c: Any, x: Any, g: Any, slot1: Any, slot2: Any) -> None:
-    """``x ← x − η g``."""
-    rate = x.dtype.type(c[0])
-    for j in range(len(x)):
-        x[j] -= rate * g[j]
+def copy(x: Any, out: Any) -> None:
+    """``out = x``."""
+    for k in range(len(out)):
+        out[k] = x[k]
 
 
 @leaf
-def momentum(c: Any, x: Any, g: Any, v: Any, slot2: Any) -> None:
-    """``v ← ρ v + g;  x ← x − η v``."""
-    rate, rho = x.dtype.type(c[0]), x.dtype.type(c[1])
-    for j in range(len(x)):
-        v[j] = rho * v[j] + g[j]
-        x[j] -= rate * v[j]
-
-
-@leaf
-def nesterov(c: Any, x: Any, g: Any, v: Any, slot2: Any) -> None:
-    """``u ← v;  v ← ρ v − η g;  x ← x − ρ u + (1 + ρ) v``."""
-    rate, rho, rho1 = x.dtype.type(c[0]), x.dtype.type(c[1]), x.dtype.type(1 + c[1])
-    for j in range(len(x)):
-        u = v[j]
-        v[j] = rho * u - rate * g[j]
-        x[j] += -rho * u + rho1 * v[j]
-
-
-@leaf
-def adagrad(c: Any, x: Any, g: Any, squares: Any, slot2: Any) -> None:
-    """``s ← s + g²;  x ← x − η g / (√s + eps)``."""
-    rate, eps = x.dtype.type(c[0]), x.dtype.type(c[3])
-    for j in range(len(x)):
-        squares[j] += g[j] * g[j]
-        x[j] -= rate * g[j] / (np.sqrt(squares[j]) + eps)
-
-
-@leaf
-def rmsprop(c: Any, x: Any, g: Any, squares: Any, slot2: Any) -> None:
-    """``s ← δ s + (1 − δ) g²;  x ← x − η g / (√s + eps)``."""
-    rate, decay, rest, eps = x.dtype.type(c[0]), x.dtype.type(c[1]), x.dtype.type(1 - c[1]), x.dtype.type(c[3])
-    for j in range(len(x)):
-        squares[j] = decay * squares[j] + rest * (g[j] * g[j])
-        x[j] -= rate * g[j] / (np.sqrt(squares[j]) + eps)
-
-
-@leaf
-def adam(c: Any, x: Any, g: Any, m: Any, v: Any) -> None:
-    """``m ← β₁ m + (1 − β₁) g;  v ← β₂ v + (1 − β₂) g²;  x ← x − η (m̂ / (√v̂ + eps) + λ x)``; λ = 0 but in AdamW.
-
-    ``m̂ = m / (1 − β₁ᵗ)``, ``v̂ = v / (1 − β₂ᵗ)``.
-    """
-    rate, eps, decay = x.dtype.type(c[0]), x.dtype.type(c[3]), x.dtype.type(c[6])
-    beta1, rest1, correction1 = x.dtype.type(c[1]), x.dtype.type(1 - c[1]), x.dtype.type(c[4])
-    beta2, rest2, correction2 = x.dtype.type(c[2]), x.dtype.type(1 - c[2]), x.dtype.type(c[5])
-    for j in range(len(x)):
-        m[j] = beta1 * m[j] + rest1 * g[j]
-        v[j] = beta2 * v[j] + rest2 * (g[j] * g[j])
-        x[j] -= rate * (m[j] / correction1 / (np.sqrt(v[j] / correction2) + eps) + decay * x[j])
-
-
-STORE = 0
-RULES = (store, sgd, momentum, nesterov, adagrad, rmsprop, adam)
-
-
-@leaf
-def apply_rule(rule: int, c: Any, x: Any, g: Any, slot1: Any, slot2: Any) -> None:
-    """The update of that number on slices of flat arrays, in place."""
-    if rule == 0:
-        store(c, x, g, slot1, slot2)
-    elif rule == 1:
-        sgd(c, x, g, slot1, slot2)
-    elif rule == 2:
-        momentum(c, x, g, slot1, slot2)
-    elif rule == 3:
-        nesterov(c, x, g, slot1, slot2)
-    elif rule == 4:
-        adagrad(c, x, g, slot1, slot2)
-    elif rule == 5:
-        rmsprop(c, x, g, slot1, slot2)
+def widen(row: Any, storage: int, out: Any) -> None:
+    """``out = row``, whose type is ``STORAGE[storage]``."""
+    if storage == 0:
+        copy(row.view(np.float64), out)
+    elif storage == 1:
+        copy(row.view(np.float32), out)
+    elif storage == 2:
+        copy(row, out)
+    elif storage == 3:
+        x16 = row.view(np.uint16)
+        for k in range(len(out)):
+            out[k] = from_half(x16[k])
+    elif storage == 4:
+        x16 = row.view(np.uint16)
+        for k in range(len(out)):
+            out[k] = from_bits(np.uint32(np.uint32(x16[k]) << 16))
     else:
-        adam(c, x, g, slot1, slot2)
+        copy(row.view(np.int8), out)

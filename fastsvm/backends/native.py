@@ -12,16 +12,18 @@ from typing import Any
 import numpy as np
 
 from fastsvm import _native
+from fastsvm.backends import ranking
 from fastsvm.losses import CrammerSinger, Loss, Softmax, WestonWatkins
 from fastsvm.problem import Problem, Samples
 
 #: Codes of kernels.h, in its order.
-STORAGE = {"float64": 0, "float32": 1, "uint8": 2}
+STORAGE = {"float64": 0, "float32": 1, "uint8": 2, "float16": 3, "bfloat16": 4, "int8": 5}
 RULES = {name: k for k, name in enumerate(("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"))}
 
 #: Below these a thread costs more than it saves: multiply-adds of a pass (or of a minibatch), parameters of a lone step.
 SERIAL_PRODUCTS = 200_000
 SERIAL_PARAMETERS = 100_000
+SERIAL_STEP = 16_384
 
 if not _native.openmp() and (os.cpu_count() or 1) > 1:
     warnings.warn(
@@ -51,7 +53,7 @@ def _run(
     samples = problem.samples
     n_threads = _threads(n_threads, batch_size or len(samples.X), W)
     return _native.run(
-        W, b, samples.X, STORAGE[samples.X.dtype.name], samples.mean, samples.inverse_scale, n_threads,
+        W, b, samples.X, STORAGE[samples.storage], samples.mean, samples.inverse_scale, n_threads,
         y=problem.y, sample_weight=problem.sample_weight, **_loss_code(problem.loss), alpha=problem.alpha,
         alpha_intercept=problem.alpha_intercept, batch_size=batch_size, **wanted,
     )  # fmt: skip
@@ -60,8 +62,20 @@ def _run(
 def scores(W: np.ndarray, b: np.ndarray | None, samples: Samples, out: np.ndarray, n_threads: int) -> None:
     """``out = X Wᵀ + b``."""
     threads = _threads(n_threads, len(samples.X), W)
-    storage = STORAGE[samples.X.dtype.name]
+    storage = STORAGE[samples.storage]
     _native.run(W, b, samples.X, storage, samples.mean, samples.inverse_scale, threads, scores=out)
+
+
+def top_k(
+    W: np.ndarray,
+    b: np.ndarray | None,
+    samples: Samples,
+    classes: np.ndarray,
+    top_scores: np.ndarray | None,
+    n_threads: int,
+) -> None:
+    """Classes of the largest scores, and these scores."""
+    ranking.top_k(scores, W, b, samples, classes, top_scores, n_threads)
 
 
 def score_loss(
@@ -88,6 +102,11 @@ def evaluate(W: np.ndarray, b: np.ndarray | None, problem: Problem, n_threads: i
     return float(losses[0]), correct
 
 
+def losses(Ws: np.ndarray, bs: np.ndarray | None, problem: Problem, out: np.ndarray, n_threads: int) -> None:
+    """Objective of each candidate, from one read of the samples."""
+    _run(Ws, bs, problem, n_threads, losses=out)
+
+
 def gradient(
     W: np.ndarray, b: np.ndarray | None, problem: Problem, dW: np.ndarray, db: np.ndarray | None, n_threads: int
 ) -> float:
@@ -107,9 +126,8 @@ def data_gradient(W: np.ndarray, b: np.ndarray | None, problem: Problem, dX: np.
 def step(
     rule: str, coefficients: np.ndarray, x: np.ndarray, dx: np.ndarray, slots: tuple[np.ndarray, ...], n_threads: int
 ) -> None:
-    """One update of the flat array ``x`` and its slots, in place."""
-    threads = n_threads if x.size >= SERIAL_PARAMETERS else 1
-    _native.step(RULES[rule], coefficients, x, dx, slots, threads)
+    """One update of ``x`` and its slots, in place."""
+    _native.step(RULES[rule], coefficients, x, dx, slots, n_threads if x.size >= SERIAL_STEP else 1)
 
 
 def epoch(

@@ -1,7 +1,8 @@
 """The contract of :mod:`fastsvm.backends` in Numba: compiled on first use, readable down to the inner loop.
 
-Layers: ``_numba_leaves`` (one formula each), ``_numba_tiles`` (a few rows of X at a time), ``_numba_loops`` (chunks, slices,
-updates), and this module, which allocates, chooses and calls.
+Layers: ``_numba_vectors`` (what a register holds), ``_numba_leaves`` and ``_numba_rules`` (one formula each), ``_numba_tiles``
+(a few rows of X at a time), ``_numba_loops`` (chunks, slices, updates), and this module, which chooses and calls.
+``_numba_registered`` puts a user's loss or update rule in the place of the built-in ones.
 
 Threads are Numba's. It launches ``NUMBA_NUM_THREADS`` of them (the environment variable, or all cores) and no more later: a
 larger ``n_threads`` runs with those, and the result has the same bits. The caller's ``numba.set_num_threads`` is
@@ -19,27 +20,36 @@ from typing import Any
 import numba
 import numpy as np
 
-from fastsvm.backends import COEFFICIENTS, _numba_leaves, _numba_loops, threads
+from fastsvm.backends import (
+    COEFFICIENTS,
+    UPDATES,
+    _numba_leaves,
+    _numba_loops,
+    _numba_registered,
+    _numba_rules,
+    threads,
+    without_decay,
+)
 from fastsvm.backends._numba_cache import compiled
-from fastsvm.backends._numba_tiles import CLASSES, ROWS, STORAGE, Data, Outputs, Workspace
-from fastsvm.losses import CrammerSinger, Loss, WestonWatkins
+from fastsvm.backends._numba_leaves import STORAGE
+from fastsvm.backends._numba_memory import chunks, read_only, workspace
+from fastsvm.backends._numba_tiles import Data, Outputs
+from fastsvm.backends._numba_vectors import BYTES
+from fastsvm.losses import CrammerSinger, Loss, RegisteredLoss, WestonWatkins
 from fastsvm.problem import Problem, Samples
 
 LOSSES = {leaf.__name__: number for number, leaf in enumerate(_numba_leaves.LOSSES)}
-RULES = {leaf.__name__: number for number, leaf in enumerate(_numba_leaves.RULES)}
+RULES = {leaf.__name__: number for number, leaf in enumerate(_numba_rules.RULES)}
+RULES["store"] = RULES.pop("store_gradient")
 RULES["adamw"] = RULES["adam"]  # whose coefficient of the decay is 0
+
+OWN_RULE = -1  # a user's needs no number, but is not "store"
+
+CANDIDATE_BYTES = 1 << 20  # of weights whose losses are taken in one pass: half a second-level cache
 
 #: Below these, waking threads costs about what they save: multiply-adds of a batch; numbers of a lone step or of given scores.
 SERIAL_PRODUCTS = 200_000
 SERIAL_NUMBERS = 100_000
-
-TILE_BYTES = 288 << 10  # beside W and a gradient in the second-level cache
-MAX_TILE_ROWS = 64
-CHUNKS = 8  # wanted from a batch, for threads to share
-MIN_CHUNK_ROWS = 16
-MAX_CHUNK_ROWS = 512  # summed in T before float64 takes over: less than 1e-5 is lost even where all roundings go one way
-WAVE_BYTES = 16 << 20  # for the gradients and tiles of chunks at work at once
-MIN_WAVE = 4  # chunks at work at once, however large
 
 _lock = threading.Lock()
 _layer: str | None = None
@@ -62,74 +72,67 @@ def _team(n_threads: int) -> Iterator[None]:
             _layer = numba.threading_layer()
 
 
-def _call(loop: Callable[..., Any], n_threads: int, *arguments: Any) -> Any:
+def _own(loss: Loss | None = None, rule: str = "store") -> tuple[tuple[str, Any], ...]:
+    """A user's leaves, by the names the loops call them by."""
+    own: list[tuple[str, Any]] = []
+    if isinstance(loss, RegisteredLoss):
+        own.append(("row_loss", _numba_registered.row_loss(loss.leaf, len(loss.parameters()))))
+    if rule in UPDATES:
+        update = UPDATES[rule]
+        own.append(("apply_rule", _numba_registered.apply_rule(update.leaf, len(update.slots), len(update.columns))))
+    return tuple(own)
+
+
+def _call(loop: Callable[..., Any], n_threads: int, *arguments: Any, own: tuple[tuple[str, Any], ...] = ()) -> Any:
     n_threads = min(n_threads, numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
     if n_threads == 1 or threads.forked():
-        return compiled(loop, parallel=False)(*arguments)
+        return compiled(loop, False, own)(*arguments)
     with _team(n_threads):
-        return compiled(loop, parallel=True)(*arguments)
+        return compiled(loop, True, own)(*arguments)
 
 
-def _read_only(array: np.ndarray | None, dtype: Any = None) -> np.ndarray:
-    """A view that no kernel can write to: one type, so one compilation, for writeable and read-only inputs alike."""
-    view = np.empty(0, dtype) if array is None else array.view()
-    view.flags.writeable = False
-    return view
+#: Compiles a user's leaf for a trial.
+compile_leaf = _numba_registered.as_leaf
 
 
-def _two_slots(slots: tuple[np.ndarray, ...], dtype: Any) -> tuple[np.ndarray, np.ndarray]:
-    first, second, *_ = (*(slot.reshape(-1) for slot in slots), np.empty(0, dtype), np.empty(0, dtype))
-    return first, second
+def _slots(prefix: str, slots: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:
+    """Slots of a rule by the names that `Outputs` has for them."""
+    return {f"{prefix}_slot{k}": slot.reshape(-1) for k, slot in enumerate(slots, 1)}
 
 
-def _loss_code(loss: Loss) -> tuple[int, float]:
+def _loss_code(loss: Loss, dtype: Any) -> tuple[int, np.ndarray]:
+    """The number of its leaf, and its parameters. A user's needs no number: nothing else can be called."""
+    if isinstance(loss, RegisteredLoss):
+        return 0, read_only(np.array(loss.parameters(), dtype))
     if isinstance(loss, WestonWatkins):
-        return LOSSES["weston_watkins_squared" if loss.squared else "weston_watkins"], float(loss.delta)
-    if isinstance(loss, CrammerSinger):
-        return LOSSES["crammer_singer"], float(loss.delta)
-    return LOSSES["softmax"], 0.0
+        name = "weston_watkins_squared" if loss.squared else "weston_watkins"
+    else:
+        name = "crammer_singer" if isinstance(loss, CrammerSinger) else "softmax"
+    return LOSSES[name], read_only(np.array([getattr(loss, "delta", 0.0)], dtype))
+
+
+def _coefficient_type(rule: str, x: np.ndarray) -> Any:
+    """Built-in rules round their coefficients themselves; a user's leaf is given numbers of the parameters' dtype."""
+    return x.dtype if rule in UPDATES else np.float64
 
 
 def _data(W: np.ndarray, samples: Samples, problem: Problem | None, order: np.ndarray | None) -> Data:
-    loss, delta = (0, 0.0) if problem is None else _loss_code(problem.loss)
+    loss, parameters = _loss_code(WestonWatkins() if problem is None else problem.loss, W.dtype)
+    whole = samples.X.shape[1] * W.itemsize % BYTES == 0
     return Data(
-        X=_read_only(samples.X.view(np.uint8)),
-        storage=STORAGE.index(samples.X.dtype.name),
-        in_place=samples.X.dtype == W.dtype and samples.mean is None,
-        mean=_read_only(samples.mean, W.dtype),
-        inverse_scale=_read_only(samples.inverse_scale, W.dtype),
-        y=_read_only(None if problem is None else problem.y, np.int64),
-        sample_weight=_read_only(None if problem is None else problem.sample_weight, np.float64),
-        order=_read_only(order, np.int64),
+        X=read_only(samples.X.view(np.uint8)),
+        storage=STORAGE.index(samples.storage),
+        in_place=samples.X.dtype == W.dtype and samples.mean is None and whole,
+        mean=read_only(samples.mean, W.dtype),
+        inverse_scale=read_only(samples.inverse_scale, W.dtype),
+        y=read_only(None if problem is None else problem.y, np.int64),
+        sample_weight=read_only(None if problem is None else problem.sample_weight, np.float64),
+        order=read_only(order, np.int64),
         n_samples=len(samples.X if order is None else order),
         loss=loss,
-        delta=delta,
+        parameters=parameters,
         alpha=0.0 if problem is None else float(problem.alpha),
         alpha_intercept=0.0 if problem is None else float(problem.alpha_intercept),
-    )
-
-
-def _workspace(W: np.ndarray, data: Data, chunk_rows: int, n_chunks: int, gradient: bool) -> Workspace:
-    n_classes, n_features = W.shape
-    columns = n_classes + CLASSES
-    fitting = min(chunk_rows, MAX_TILE_ROWS, TILE_BYTES // ((n_features + 2 * columns) * W.itemsize))
-    height = max(1, -(-fitting // ROWS)) * ROWS
-    tile = (0, 0) if data.in_place else (height, n_features)
-    size = W.size if gradient else 0
-    numbers = size + tile[0] * tile[1] + 2 * height * columns
-    wave = min(n_chunks, max(MIN_WAVE, WAVE_BYTES // (numbers * W.itemsize)))
-    return Workspace(
-        tiles=np.empty((wave, *tile), W.dtype),
-        rows=np.empty((wave, height), np.int64),
-        scores=np.zeros((wave, height, columns), W.dtype),
-        dscores=np.zeros((wave, height, columns), W.dtype),
-        dW=np.empty((wave, size), W.dtype),
-        db=np.empty((wave, n_classes)),
-        totals=np.empty((wave, 2)),
-        sums=np.empty(size),
-        sums_b=np.empty(n_classes),
-        gradient_b=np.empty(n_classes, W.dtype),
-        squares=np.empty(-(-W.size // _numba_loops.SLICE)),
     )
 
 
@@ -145,25 +148,25 @@ def _run(
     rule: str = "store",
     coefficients: np.ndarray | None = None,
     losses: np.ndarray | None = None,
-    **wanted: np.ndarray | None,
+    **wanted: Any,
 ) -> tuple[float, int, int]:
     """One pass with the given outputs. Returns the first batch's objective, the updates done and the correct samples."""
     data = _data(W, samples, problem, order)
     batch_size = min(batch_size or data.n_samples, data.n_samples)
-    chunk_rows = min(MAX_CHUNK_ROWS, max(MIN_CHUNK_ROWS, -(-batch_size // CHUNKS)))
-    n_chunks = -(-batch_size // chunk_rows)
+    chunk_rows, n_chunks = chunks(batch_size)
     losses = np.empty(1) if losses is None else losses
-    absent = dict.fromkeys(Outputs._fields, np.empty(0, W.dtype))
+    absent: dict[str, Any] = dict.fromkeys(Outputs._fields, np.empty(0, W.dtype))
     absent["scores"] = absent["dX"] = np.empty((0, 0), W.dtype)
+    absent |= {"classes": np.empty((0, 0), np.int64), "largest": np.empty((1, 0), W.dtype)}
     given = {name: array for name, array in wanted.items() if array is not None}
     out = Outputs(**absent | given | {"losses": losses})
-    work = _workspace(W, data, chunk_rows, n_chunks, gradient="x" in given)
-    table = np.zeros((2, 1, len(COEFFICIENTS))) if coefficients is None else np.stack([coefficients, coefficients])
-    table[1, :, COEFFICIENTS.index("weight_decay")] = 0.0  # it does not reach b
+    work = workspace(W, data, chunk_rows, n_chunks, gradient="x" in given)
+    coefficients = np.zeros((1, len(COEFFICIENTS))) if coefficients is None else coefficients
+    table = np.stack([coefficients, without_decay(rule, coefficients)]).astype(_coefficient_type(rule, W), copy=False)
     n_threads = n_threads if n_chunks > 1 and batch_size * W.size >= SERIAL_PRODUCTS else 1
     updates, n_correct = _call(
-        _numba_loops.run, n_threads, _read_only(W), _read_only(b, W.dtype), data, out, work,
-        batch_size, chunk_rows, RULES[rule], _read_only(table),
+        _numba_loops.run, n_threads, read_only(W), read_only(b, W.dtype), data, out, work,
+        batch_size, chunk_rows, RULES.get(rule, OWN_RULE), read_only(table), own=_own(problem and problem.loss, rule),
     )  # fmt: skip
     return float(losses[0]), updates, n_correct
 
@@ -171,6 +174,18 @@ def _run(
 def scores(W: np.ndarray, b: np.ndarray | None, samples: Samples, out: np.ndarray, n_threads: int) -> None:
     """``out = X Wᵀ + b``."""
     _run(W, b, samples, None, n_threads, scores=out)
+
+
+def top_k(
+    W: np.ndarray,
+    b: np.ndarray | None,
+    samples: Samples,
+    classes: np.ndarray,
+    top_scores: np.ndarray | None,
+    n_threads: int,
+) -> None:
+    """Classes of the largest scores, and these scores."""
+    _run(W, b, samples, None, n_threads, classes=classes, largest=top_scores)
 
 
 def score_loss(
@@ -183,14 +198,14 @@ def score_loss(
 ) -> float:
     """Mean weighted loss of given scores; fills ``dscores`` with its gradient."""
     n_samples, n_classes = scores.shape
-    code, delta = _loss_code(loss)
+    code, parameters = _loss_code(loss, scores.dtype)
     losses = np.empty(-(-n_samples // _numba_loops.SCORE_ROWS))
     scratch = np.empty((len(losses), n_classes), scores.dtype)
     wanted = np.empty((0, n_classes), scores.dtype) if dscores is None else dscores
     n_threads = n_threads if scores.size >= SERIAL_NUMBERS else 1
     _call(
-        _numba_loops.score_loss, n_threads, _read_only(scores), _read_only(y), _read_only(sample_weight, np.float64),
-        code, delta, wanted, scratch, losses,
+        _numba_loops.score_loss, n_threads, read_only(scores), read_only(y), read_only(sample_weight, np.float64),
+        code, parameters, wanted, scratch, losses, own=_own(loss),
     )  # fmt: skip
     return float(losses.sum() / n_samples)
 
@@ -213,13 +228,30 @@ def data_gradient(W: np.ndarray, b: np.ndarray | None, problem: Problem, dX: np.
     return _run(W, b, problem.samples, problem, n_threads, dX=dX)[0]
 
 
+def losses(Ws: np.ndarray, bs: np.ndarray | None, problem: Problem, out: np.ndarray, n_threads: int) -> None:
+    """Objective of each candidate; one pass over X for as many of them as the cache holds."""
+    n_candidates, n_classes, n_features = Ws.shape
+    block = max(1, CANDIDATE_BYTES // (n_classes * n_features * Ws.itemsize))
+    chunk_rows, n_chunks = chunks(len(problem.y))
+    data, own = _data(Ws[0], problem.samples, problem, None), _own(problem.loss)
+    for first in range(0, n_candidates, block):
+        W = Ws[first : first + block].reshape(-1, n_features)
+        b = None if bs is None else bs[first : first + block].reshape(-1)
+        part = out[first : first + block]
+        work = workspace(W, data, chunk_rows, n_chunks, gradient=False, totals=len(part))
+        threads = n_threads if n_chunks > 1 and len(problem.y) * W.size >= SERIAL_PRODUCTS else 1
+        _call(_numba_loops.losses, threads, read_only(W), read_only(b, W.dtype), data, work, chunk_rows, part, own=own)
+
+
 def step(
     rule: str, coefficients: np.ndarray, x: np.ndarray, dx: np.ndarray, slots: tuple[np.ndarray, ...], n_threads: int
 ) -> None:
-    """One update of the flat array ``x`` and its slots, in place."""
-    slot1, slot2 = _two_slots(slots, x.dtype)
+    """One update of ``x`` and its slots, in place."""
     n_threads = n_threads if x.size >= SERIAL_NUMBERS else 1
-    _call(_numba_loops.step, n_threads, RULES[rule], _read_only(coefficients), x, _read_only(dx), slot1, slot2)
+    slots = (*(slot.reshape(-1) for slot in slots), *[np.empty(0, x.dtype)] * (3 - len(slots)))
+    x, dx = x.reshape(-1), read_only(dx.reshape(-1))
+    coefficients = read_only(coefficients.astype(_coefficient_type(rule, x), copy=False))
+    _call(_numba_loops.step, n_threads, RULES.get(rule, OWN_RULE), coefficients, x, dx, *slots, own=_own(rule=rule))
 
 
 def epoch(
@@ -236,11 +268,8 @@ def epoch(
     n_threads: int,
 ) -> tuple[int, int]:
     """The updates of one epoch in one compiled call."""
-    x_slot1, x_slot2 = _two_slots(slots_W, W.dtype)
-    b_slot1, b_slot2 = _two_slots(slots_b, W.dtype)
     _, updates, n_correct = _run(
         W, b, problem.samples, problem, n_threads, order=order, batch_size=batch_size, rule=rule,
-        coefficients=coefficients, losses=losses, x=W.reshape(-1), x_slot1=x_slot1, x_slot2=x_slot2,
-        x_b=b, b_slot1=b_slot1, b_slot2=b_slot2,
+        coefficients=coefficients, losses=losses, x=W.reshape(-1), x_b=b, **_slots("x", slots_W), **_slots("b", slots_b),
     )  # fmt: skip
     return updates, n_correct

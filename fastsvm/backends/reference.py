@@ -5,10 +5,17 @@ Nothing is fused and every intermediate array exists. ``n_threads`` is accepted 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from fastsvm.losses import CrammerSinger, Loss, Softmax, WestonWatkins
-from fastsvm.problem import Problem, Samples, penalty
+from fastsvm.backends import UPDATES, without_decay
+from fastsvm.backends.ranking import rank
+from fastsvm.losses import CrammerSinger, Loss, RegisteredLoss, Softmax, WestonWatkins
+from fastsvm.problem import Problem, Samples
+from fastsvm.storage import as_numbers
 
 #: What is not finite ends in a NaN loss, which the caller reports; NumPy need not warn as well.
 quiet = np.errstate(over="ignore", invalid="ignore")
@@ -16,16 +23,24 @@ quiet = np.errstate(over="ignore", invalid="ignore")
 
 def widen(samples: Samples, dtype: np.dtype, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
     """Samples as the score function sees them: in ``dtype`` and standardised."""
-    x = samples.X[rows].astype(dtype)
+    x = as_numbers(samples.X[rows], dtype)
     if samples.mean is not None:
         x = (x - samples.mean) * samples.inverse_scale
     return x
+
+
+def plain(leaf: Callable[..., Any]) -> Callable[..., Any]:
+    """A user's leaf as Python has it, compiled or not."""
+    return getattr(leaf, "py_func", leaf)
 
 
 def loss_rows(scores: np.ndarray, y: np.ndarray, loss: Loss) -> tuple[np.ndarray, np.ndarray]:
     """Loss of each row of scores, and its gradient on the scores (unweighted)."""
     n, n_classes = scores.shape
     rows = np.arange(n)
+    if isinstance(loss, RegisteredLoss):
+        dscores, parameters = np.empty_like(scores), np.array(loss.parameters(), scores.dtype)
+        return np.array([plain(loss.leaf)(scores[i], y[i], dscores[i], *parameters) for i in rows]), dscores
     others = np.arange(n_classes) != y[:, None]
     if isinstance(loss, Softmax):
         shifted = scores - scores.max(axis=1, keepdims=True)
@@ -76,6 +91,30 @@ def scores(W: np.ndarray, b: np.ndarray | None, samples: Samples, out: np.ndarra
     out[:] = widen(samples, W.dtype) @ W.T + (0 if b is None else b)
 
 
+def top_k(
+    W: np.ndarray,
+    b: np.ndarray | None,
+    samples: Samples,
+    classes: np.ndarray,
+    top_scores: np.ndarray | None,
+    n_threads: int = 1,
+) -> None:
+    """Classes of the largest scores, and these scores."""
+    out = np.empty((len(samples.X), len(W)), dtype=W.dtype)
+    scores(W, b, samples, out)
+    rank(out, classes, top_scores)
+
+
+def penalty(W: np.ndarray, b: np.ndarray | None, problem: Problem) -> float:
+    """``alpha ½‖W‖² + alpha_intercept ½‖b‖²``, summed in float64."""
+    value = 0.0
+    with np.errstate(over="ignore"):  # a loss that is not finite is reported as an error
+        for alpha, parameters in ((problem.alpha, W), (problem.alpha_intercept, b)):
+            if alpha > 0 and parameters is not None:
+                value += 0.5 * alpha * float(np.sum(np.square(parameters, dtype=np.float64)))
+    return value
+
+
 def _forward(W: np.ndarray, b: np.ndarray | None, problem: Problem) -> tuple[np.ndarray, float, np.ndarray]:
     out = np.empty((len(problem.y), len(W)), dtype=W.dtype)
     scores(W, b, problem.samples, out)
@@ -88,6 +127,12 @@ def evaluate(W: np.ndarray, b: np.ndarray | None, problem: Problem, n_threads: i
     """Objective, and the number of samples whose largest score is their class's."""
     out, value, _ = _forward(W, b, problem)
     return value, int(np.sum(out.argmax(axis=1) == problem.y))
+
+
+def losses(Ws: np.ndarray, bs: np.ndarray | None, problem: Problem, out: np.ndarray, n_threads: int = 1) -> None:
+    """Objective of each candidate."""
+    for k, W in enumerate(Ws):
+        out[k] = evaluate(W, None if bs is None else bs[k], problem)[0]
 
 
 @quiet
@@ -116,7 +161,15 @@ def step(
     rule: str, coefficients: np.ndarray, x: np.ndarray, dx: np.ndarray, slots: tuple[np.ndarray, ...], n_threads: int = 1
 ) -> None:
     """One update of ``x`` and ``slots`` in place; the formulas stand in :mod:`fastsvm.optimizers`."""
+    if rule in UPDATES:
+        leaf, numbers = plain(UPDATES[rule].leaf), coefficients.astype(x.dtype)
+        for at in np.ndindex(x.shape):
+            new = leaf(x[at], dx[at], *(slot[at] for slot in slots), *numbers)
+            for array, number in zip((x, *slots), new if slots else (new,), strict=True):
+                array[at] = number
+        return
     rate, decay1, decay2, eps, correction1, correction2, weight_decay = (float(c) for c in coefficients)
+    x, dx, slots = x.reshape(-1), dx.reshape(-1), tuple(slot.reshape(-1) for slot in slots)
     if rule == "sgd":
         x -= rate * dx
     elif rule == "momentum":
@@ -140,8 +193,9 @@ def step(
         first, second = slots
         first[:] = decay1 * first + (1 - decay1) * dx
         second[:] = decay2 * second + (1 - decay2) * (dx * dx)
-        direction = (first / correction1) / (np.sqrt(second / correction2) + eps)
-        x -= rate * (direction + weight_decay * x if rule == "adamw" else direction)
+        root = math.sqrt(correction2)
+        direction = rate * root / correction1 * first / (np.sqrt(second) + eps * root)
+        x -= direction + rate * weight_decay * x if rule == "adamw" else direction
     else:
         raise ValueError(f"rule must be an update rule of fastsvm.optimizers; got {rule!r}")
 
@@ -163,8 +217,7 @@ def epoch(
     correct = 0
     dW = np.empty_like(W)
     db = None if b is None else np.empty_like(b)
-    without_decay = coefficients.copy()
-    without_decay[:, -1] = 0.0
+    coefficients_b = without_decay(rule, coefficients)
     samples = problem.samples
     for update in range(len(losses)):
         rows = order[update * batch_size : (update + 1) * batch_size]
@@ -179,5 +232,5 @@ def epoch(
             return update + 1, correct
         step(rule, coefficients[update], W.reshape(-1), dW.reshape(-1), tuple(s.reshape(-1) for s in slots_W))
         if b is not None and db is not None:
-            step(rule, without_decay[update], b, db, slots_b)
+            step(rule, coefficients_b[update], b, db, slots_b)
     return len(losses), correct

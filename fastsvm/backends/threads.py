@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from pathlib import Path
 
+from fastsvm import _native
 from fastsvm.validation import check_integer
 
 #: Looked at in this order when ``n_threads`` is ``None``.
 ENVIRONMENT = ("FASTSVM_NUM_THREADS", "OMP_NUM_THREADS")
 
 _forked = False
+
+#: Seconds for which the count of cores is believed: to read the control group's files takes longer than small updates.
+BELIEVED = 1.0
+_counted: tuple[float, int] = (-math.inf, 1)
 
 
 def _mark_child() -> None:
@@ -33,6 +39,17 @@ def available_cores() -> int:
     """Cores this process may use: the affinity mask, capped by the control group's CPU quota (rounded up)."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, _quota() or cores))
+
+
+def _recent_cores() -> int:
+    """`available_cores`, of this moment or of one at most `BELIEVED` ago."""
+    global _counted
+    now = time.monotonic()
+    when, cores = _counted
+    if now - when > BELIEVED:
+        cores = available_cores()
+        _counted = now, cores
+    return cores
 
 
 def _quota(root: Path = Path("/sys/fs/cgroup")) -> int | None:
@@ -70,18 +87,19 @@ def resolve_threads(n_threads: int | None) -> int:
     value: int | None = n_threads
     if value is None:
         for source in ENVIRONMENT:
-            text = os.environ.get(source, "").split(",")[0].strip()
-            if text:
+            text = _native.environment(source)
+            if text and (text := text.split(",")[0].strip()):
                 try:
                     value = int(text)
                 except ValueError:
                     raise ValueError(f"{source} must be an integer; got {text!r}") from None
                 break
     if value is None:
-        value = available_cores()
-    value = check_integer(source, value)
+        value = _recent_cores()
+    if type(value) is not int:
+        value = check_integer(source, value)
     if value == 0:
         raise ValueError(f"{source} must not be 0: give a positive count, or -1 for all cores")
     if value < 0:
-        value = max(1, available_cores() + 1 + value)
+        value = max(1, _recent_cores() + 1 + value)
     return 1 if _forked else value

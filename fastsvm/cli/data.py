@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from fastsvm.cli.options import DATA, option
+from fastsvm.storage import storage_name
 
 if TYPE_CHECKING:
     from fastsvm.datasets import Dataset
@@ -123,6 +124,6 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "samples": len(dataset.y),
         "features": dataset.n_features,
         "classes": dataset.n_classes,
-        "dtype": dataset.X.dtype.name,
+        "dtype": storage_name(dataset.X),
         "test_samples": 0 if dataset.y_test is None else len(dataset.y_test),
     }

@@ -87,6 +87,7 @@ def _problem(data: str, *, samples: int, seed: int, dtype: str, standardize: str
     import numpy as np
 
     from fastsvm.standardization import fit_standardization
+    from fastsvm.storage import as_numbers
     from fastsvm.validation import WEIGHT_DTYPES, check_choice, check_integer
 
     check_choice("dtype", dtype, WEIGHT_DTYPES)
@@ -97,7 +98,7 @@ def _problem(data: str, *, samples: int, seed: int, dtype: str, standardize: str
     rows = np.sort(rng.permutation(len(dataset.y))[:samples])
     X = np.ascontiguousarray(as_dtype(dataset.X, dtype)[rows])
     statistics = fit_standardization(X, standardize.strip().lower())
-    size = 1.0 if statistics is not None else max(1e-30, float(np.abs(X).max()))
+    size = 1.0 if statistics is not None else max(1e-30, float(np.abs(as_numbers(X)).max()))
     n_classes, n_features = dataset.n_classes, X.shape[1]
     W = rng.normal(scale=1 / (size * np.sqrt(n_features)), size=(n_classes, n_features)).astype(dtype)
     b = rng.normal(scale=0.1, size=n_classes).astype(dtype)

@@ -17,6 +17,7 @@ from fastsvm.cli.options import OUTPUT, Backend, Debug, Json, Threads, option
 from fastsvm.cli.output import print_json
 from fastsvm.files import check_writable, write_bytes
 from fastsvm.model import Model, load_model
+from fastsvm.validation import check_integer
 
 Output = Annotated[
     Path | None,
@@ -26,6 +27,7 @@ Output = Annotated[
 ]
 Indices = Annotated[bool, option("--indices", "Indices of classes instead of their names; .npy holds these anyway.", OUTPUT)]
 Scores = Annotated[bool, option("--scores", "The scores of all classes instead of the class.", OUTPUT)]
+TopK = Annotated[int | None, option("--top-k K", "The K classes with the largest scores, best first.", OUTPUT, default="1")]
 
 
 def predict(
@@ -36,6 +38,7 @@ def predict(
     output: Output = None,
     indices: Indices = False,
     scores: Scores = False,
+    top_k: TopK = None,
     backend: Backend = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -48,6 +51,7 @@ def predict(
 
     [bold]fastsvm predict model.safetensors new.npy[/bold]
     [bold]fastsvm predict model.safetensors new.npy --scores -o scores.csv[/bold]
+    [bold]fastsvm predict model.safetensors new.npy --top-k 5[/bold]
     """
     with reported(debug):
         if output is not None:
@@ -56,14 +60,22 @@ def predict(
             check_writable("--output", output)
         if indices and scores:
             raise ValueError("--indices and --scores must not be given together; the header of a .csv has the names")
+        if top_k is not None and scores:
+            raise ValueError("--top-k and --scores must not be given together; the scores are those of all classes")
         loaded = load_model(model)
+        if top_k is not None:
+            check_integer("--top-k", top_k, at_least=1, at_most=loaded.n_classes)
         X = as_dtype(load_samples(data, part, loaded, dense_limit=dense_limit), loaded.W.dtype)
-        values = (loaded.scores if scores else loaded.predict)(X, backend=backend, n_threads=threads)
+        where: dict[str, Any] = {"backend": backend, "n_threads": threads}
+        if top_k is not None:
+            values = loaded.top_k(X, top_k, **where)[0]
+        else:
+            values = (loaded.scores if scores else loaded.predict)(X, **where)
         is_array = output is not None and output.suffix.lower() == ".npy"
         if not (indices or scores or is_array) and loaded.class_names is not None:
             values = np.array(loaded.class_names)[values]
         if output is not None:
-            write_bytes(output, _npy(values) if is_array else _csv(values, _header(loaded, scores)))
+            write_bytes(output, _npy(values) if is_array else _csv(values, _header(loaded, scores, top_k)))
         if as_json:
             found: dict[str, Any] = {"model": str(model), "data": data, "samples": len(values)}
             key = "scores" if scores else "predictions"
@@ -72,8 +84,10 @@ def predict(
             _write_rows(sys.stdout, values)
 
 
-def _header(model: Model, scores: bool) -> list[str]:
-    return [model.name(k) for k in range(model.n_classes)] if scores else ["class"]
+def _header(model: Model, scores: bool, top_k: int | None) -> list[str]:
+    if scores:
+        return [model.name(k) for k in range(model.n_classes)]
+    return ["class"] if top_k is None else [f"class {place}" for place in range(1, top_k + 1)]
 
 
 def _npy(values: np.ndarray) -> bytes:

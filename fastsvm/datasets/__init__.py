@@ -68,7 +68,8 @@ def load(path: str | os.PathLike[str], *, dense_limit: int = 4 << 30, n_features
     Returns
     -------
     Dataset
-        ``X`` in the dtype of the file: pixels stay uint8. Labels that are not class indices by definition (as CIFAR-10's, or
+        ``X`` in the dtype of the file: pixels stay uint8, and uint16 is bfloat16 (see :mod:`fastsvm.storage`).
+        Labels that are not class indices by definition (as CIFAR-10's, or
         those with ``class_names``, are) are replaced by their positions among the sorted labels of the training part;
         ``class_names`` remembers the labels.
 

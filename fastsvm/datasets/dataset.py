@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fastsvm.storage import as_stored, storage_name
 from fastsvm.validation import check_array, check_integer, check_labels, check_real, check_samples
 
 
@@ -18,8 +19,8 @@ class Dataset:
     ----------
     name : str
         What the data set is called; as a rule the name of its folder or file.
-    X : ndarray (n_samples, n_features), uint8, float32 or float64, C-contiguous
-        Samples as stored: pixels stay uint8. May be read-only and mapped from a file.
+    X : ndarray (n_samples, n_features), of a dtype of :mod:`fastsvm.storage`, C-contiguous
+        Samples as stored: pixels stay uint8; uint16 is bfloat16. May be read-only and mapped from a file.
     y : ndarray (n_samples,), int64
         Class indices in [0, n_classes); at least two classes occur. Any integer dtype is accepted and converted.
     X_test, y_test : ndarray, or both ``None``
@@ -59,7 +60,7 @@ class Dataset:
             given, missing = ("y_test", "X_test") if self.X_test is None else ("X_test", "y_test")
             raise ValueError(f"X_test and y_test must be given together; got {given} without {missing}")
         if self.X_test is not None:
-            X_test = check_array("X_test", self.X_test, dtypes=(X.dtype.name,), ndim=2)
+            X_test = check_array("X_test", as_stored(self.X_test), dtypes=(X.dtype.name,), ndim=2)
             if X_test.shape[0] == 0 or X_test.shape[1] != X.shape[1]:
                 raise ValueError(f"X_test must have shape (at least 1, {X.shape[1]}), as X has; got {X_test.shape}")
             self._set(
@@ -123,7 +124,7 @@ class Dataset:
         names = [repr(name) for name in self.class_names]
         if len(names) > 6:
             names[4:-1] = ["..."]
-        parts = [f"{self.name!r}", f"X {self.X.shape} {self.X.dtype}"]
+        parts = [f"{self.name!r}", f"X {self.X.shape} {storage_name(self.X)}"]
         if self.X_test is not None:
             parts.append(f"X_test {self.X_test.shape}")
         parts.append(f"{self.n_classes} classes: {', '.join(names)}")

@@ -1,6 +1,7 @@
 """NumPy's own files: ``.npz`` archives, and pairs of ``.npy`` files whose samples stay on disk until they are read.
 
-Object arrays are refused (``allow_pickle=False``): nothing in a file is run.
+Samples of any dtype of :mod:`fastsvm.storage` are taken as they are; uint16 is bfloat16. Object arrays are refused
+(``allow_pickle=False``): nothing in a file is run.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ kink is, stands in :mod:`fastsvm.gradients.numerical`. The smooth pieces of the 
   O(h²) to O(h); such coordinates are set apart too.
 * Crammer-Singer: which class attains the largest margin, if that is positive.
 * Softmax: there is one piece.
+* Registered losses: which scores have a gradient. So kinks from which and to which the loss is sloped go unnoticed.
 """
 
 from __future__ import annotations
@@ -18,12 +19,15 @@ from typing import Any
 
 import numpy as np
 
+from fastsvm.arguments import prepare
 from fastsvm.backends import reference
 from fastsvm.gradients.numerical import GradientCheck, check_gradient
-from fastsvm.losses import Loss, Softmax, WestonWatkins, as_loss
-from fastsvm.objective import data_gradient, decision_scores, loss_and_gradient, prepare, score_loss_and_gradient
+from fastsvm.losses import Loss, RegisteredLoss, Softmax, WestonWatkins, as_loss
+from fastsvm.objective import data_gradient, loss_and_gradient, score_loss_and_gradient
+from fastsvm.prediction import decision_scores
 from fastsvm.problem import Problem, Samples
 from fastsvm.standardization import Standardization
+from fastsvm.storage import as_numbers
 from fastsvm.validation import check_choice
 
 #: What the objective can be differentiated by.
@@ -45,6 +49,8 @@ def _piece(scores: np.ndarray, y: np.ndarray, loss: Loss) -> np.ndarray:
     """The smooth piece of the loss on which these scores lie."""
     if isinstance(loss, Softmax):
         return np.zeros(0)
+    if isinstance(loss, RegisteredLoss):
+        return reference.loss_rows(scores, y, loss)[1] != 0
     margins = _margins(scores, y, loss.delta)
     if isinstance(loss, WestonWatkins):
         return margins > 0
@@ -56,6 +62,12 @@ def _in_doubt(scores: np.ndarray, error: np.ndarray, y: np.ndarray, loss: Loss) 
     rows = np.arange(len(y))
     if isinstance(loss, Softmax):
         return np.zeros(scores.shape, dtype=bool)
+    if isinstance(loss, RegisteredLoss):
+        shifted = scores.copy()
+        shifted[rows, y] += error.max(axis=1)
+        above = _piece(shifted, y, loss)
+        shifted[rows, y] = scores[rows, y] - error.max(axis=1)
+        return above != _piece(shifted, y, loss)
     margins = _margins(scores, y, loss.delta)
     if isinstance(loss, WestonWatkins):
         doubt = np.abs(margins) <= error
@@ -183,7 +195,7 @@ def check_objective_gradient(
     gradient, scores = _analytic(wrt, W, X, y, b, settings, where)
 
     W64, b64 = W.astype(np.float64), None if b is None else b.astype(np.float64)
-    X64 = X.astype(np.float64) if wrt == "X" else X
+    X64 = as_numbers(X) if wrt == "X" else X
     objective = _Objective(*prepare(W64, X64, y, b64, **settings), scores, keep_widened=wrt != "X")
     x: Any = {"W": W64, "b": b64, "X": X64, "scores": objective.scores}[wrt]
     if h is None:

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsvm import backends
+from fastsvm.arguments import prepare
 from fastsvm.losses import Loss, WestonWatkins, as_loss
-from fastsvm.objective import prepare
 from fastsvm.optimizers import Adam, Optimizer, as_optimizer
 from fastsvm.schedules import Cosine
 from fastsvm.standardization import Standardization
@@ -84,8 +84,9 @@ def train(
 
     Parameters
     ----------
-    X : ndarray (n_samples, n_features), float64, float32 or uint8, C-contiguous
-        Samples; may be read-only or memory-mapped. Neither copied nor changed.
+    X : ndarray (n_samples, n_features), float64, float32, float16, bfloat16, int8 or uint8, C-contiguous
+        Samples; may be read-only or memory-mapped. Neither copied nor changed. uint16 is read as the bit patterns of bfloat16;
+        see :mod:`fastsvm.storage`.
     y : (n_samples,) integers
         Class indices.
     loss : WestonWatkins, CrammerSinger, Softmax, or the name of one
@@ -199,7 +200,7 @@ def train(
         optimizer=optimizer, rule=bind_schedule(optimizer, total), batch_size=batch_size, epochs=epochs,
         sampling=check_choice("sampling", sampling, SAMPLINGS), patience=check_patience(patience, validation),
         monitor=check_choice("monitor", monitor, MONITORS), min_delta=check_real("min_delta", min_delta, at_least=0.0),
-        record=record, backend=backends.use(backend), n_threads=backends.resolve_threads(n_threads),
+        record=record, backend=backends.use(backend, loss, optimizer.rule), n_threads=backends.resolve_threads(n_threads),
     )  # fmt: skip
     run = Run(plan, state._replace(W=W, b=b), history, rng)
     if resume is not None and validation is not None and run.monitor.best_epoch != resume.best_epoch:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastsvm.objective import prepare_samples
+from fastsvm.arguments import prepare_samples
 from fastsvm.optimizers import Optimizer
 from fastsvm.problem import Problem
 from fastsvm.schedules import bind

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
+from fastsvm import prediction
 from fastsvm.losses import Loss
 from fastsvm.model import Model
-from fastsvm.objective import decision_scores, evaluate
+from fastsvm.objective import evaluate
 from fastsvm.optimizers import Optimizer, State
 from fastsvm.standardization import Standardization
 from fastsvm.validation import check_choice
@@ -163,13 +164,15 @@ class TrainResult:
 
     def scores(self, X: np.ndarray) -> np.ndarray:
         """Scores of samples as they were given to training (not standardised): (n_samples, n_classes), dtype of ``W``."""
-        return decision_scores(
+        return prediction.decision_scores(
             self.W, X, self.b, standardization=self.standardization, backend=self.backend, n_threads=self.n_threads
         )
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Class indices of samples, (n_samples,) int64: the largest score, the first of them in a tie."""
-        return self.scores(X).argmax(axis=1).astype(np.int64, copy=False)
+        return prediction.predict(
+            self.W, X, self.b, standardization=self.standardization, backend=self.backend, n_threads=self.n_threads
+        )
 
     def evaluate(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> tuple[float, float]:
         """Objective (penalty included) and accuracy on samples as they were given to training."""

@@ -1,0 +1,266 @@
+/* Scores of stored bytes from integer products, where no gradient is wanted: of one W, or the losses of many.
+ *
+ * exact.c has the mathematics. One W is taken with all three digits: its scores are then as good as W in float32 to 23
+ * bits of each class's largest weight. Of many candidates two digits are used where MEAN_ROWS samples or more make up
+ * the objective, and of the lowest the product with the mean of the samples (as the standardisation has it, else 128):
+ * what is left out is the lowest digit's product with the deviation from the mean, of both signs. Candidates go in groups whose digits take bounded memory, rows in blocks
+ * that stay in the second-level cache while all candidates of a group pass by.
+ */
+#include "bytes.h"
+
+#include "planes.h"
+#include "shared.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#define ROWS FASTSVM_MAX_TILE_ROWS
+#define BLOCK_ROWS (8 * ROWS) /* losses are summed by blocks, whichever thread takes them */
+#define GROUP_BYTES (8 * 1024 * 1024)
+#define MAX_CLASSES 128
+#define MEAN_ROWS 4096
+
+/* What makes a score of the sums of products with one vector. */
+typedef struct {
+    double unit, constant; /* score = unit * sum + constant */
+} terms;
+
+typedef struct {
+    const fastsvm_job *job;
+    ptrdiff_t n_candidates, n_vectors, n_digits; /* vectors of a candidate */
+    ptrdiff_t group, planes_bytes;               /* candidates of a group, and the memory of one */
+    ptrdiff_t n_blocks, scratch_bytes;
+    int differences;
+    unsigned flip;
+    char *memory, *planes, *scratch;
+    terms *terms;       /* group x n_vectors */
+    double *block_loss; /* n_blocks x group */
+    int64_t *block_correct;
+} plan;
+
+/* What a thread works with. */
+typedef struct {
+    const void *rows[ROWS];
+    int32_t y[ROWS];
+    double weight[ROWS];
+    int32_t *products; /* n_digits * n_vectors x ROWS */
+    float *t;          /* n_classes x ROWS */
+    float *row;        /* n_classes */
+    void *kernel;
+} thread_state;
+
+int fastsvm_bytes_apply(const fastsvm_job *job) {
+    return job->kernels->integers && (job->storage == FASTSVM_UINT8 || job->storage == FASTSVM_INT8) &&
+           !wants_gradient(job) && !job->dX && !job->order && job->batch_size >= job->n_rows &&
+           job->n_classes <= MAX_CLASSES;
+}
+
+static fastsvm_planes planes_of(const plan *p, ptrdiff_t first_candidate, ptrdiff_t k) {
+    const fastsvm_job *job = p->job;
+    const ptrdiff_t W_size = job->n_classes * job->n_features;
+    fastsvm_planes planes = {.kernels = job->kernels,
+                             .W = (const float *)job->W + (first_candidate + k) * W_size,
+                             .mean = job->mean,
+                             .inverse_scale = job->inverse_scale,
+                             .n_rows = job->n_classes,
+                             .n_classes = job->n_classes,
+                             .n_features = job->n_features,
+                             .differences = p->differences,
+                             .n_packed = (int)p->n_digits,
+                             .origin = p->flip};
+    fastsvm_planes_size(&planes);
+    if (p->planes) fastsvm_planes_place(&planes, p->planes + k * p->planes_bytes);
+    return planes;
+}
+
+static int make_plan(const fastsvm_job *job, ptrdiff_t n_candidates, int *n_threads, plan *p) {
+    const ptrdiff_t C = job->n_classes;
+    memset(p, 0, sizeof *p);
+    p->job = job;
+    p->n_candidates = n_candidates;
+    p->differences = n_candidates > 1 && job->loss != FASTSVM_SOFTMAX;
+    p->n_digits = n_candidates > 1 && job->n_rows >= MEAN_ROWS ? 2 : 3;
+    p->flip = job->storage == FASTSVM_INT8 ? 128 : 0;
+    fastsvm_planes planes = planes_of(p, 0, 0);
+    p->n_vectors = planes.n_vectors;
+    p->planes_bytes = fastsvm_planes_size(&planes);
+    p->group = max(1, min(n_candidates, GROUP_BYTES / p->planes_bytes));
+    p->n_blocks = ceil_div(job->n_rows, BLOCK_ROWS);
+    *n_threads = (int)max(1, min(*n_threads, max(p->n_blocks, p->group)));
+
+    const ptrdiff_t products = p->n_digits * p->n_vectors * ROWS * 4, scores = C * ROWS * 4, row = PAD(C * 4);
+    const ptrdiff_t kernel = job->kernels->integers->scratch_size(ROWS);
+    const ptrdiff_t group_terms = PAD(p->group * p->n_vectors * (ptrdiff_t)sizeof(terms));
+    const ptrdiff_t blocks = PAD(p->n_blocks * p->group * 8), correct = PAD(p->n_blocks * 8);
+    p->scratch_bytes = PAD((ptrdiff_t)sizeof(thread_state)) + products + scores + row + PAD(kernel);
+    p->memory = malloc(
+        (size_t)(p->group * p->planes_bytes + group_terms + blocks + correct + *n_threads * p->scratch_bytes + 64));
+    if (!p->memory) return -1;
+    char *at = (char *)(((uintptr_t)p->memory + 63) / 64 * 64);
+    p->planes = at, at += p->group * p->planes_bytes;
+    p->terms = (terms *)at, at += group_terms;
+    p->block_loss = (double *)at, at += blocks;
+    p->block_correct = (int64_t *)at, at += correct;
+    p->scratch = at;
+    for (int t = 0; t < *n_threads; t++) {
+        thread_state *s = (thread_state *)(p->scratch + t * p->scratch_bytes);
+        at = (char *)s + PAD((ptrdiff_t)sizeof(thread_state));
+        s->products = (int32_t *)at, at += products;
+        s->t = (float *)at, at += scores;
+        s->row = (float *)at, at += row;
+        s->kernel = at;
+        memset(s->t, 0, (size_t)scores);
+    }
+    return 0;
+}
+
+/* Digits and terms of candidate first + k. */
+static void prepare(const plan *p, ptrdiff_t first, ptrdiff_t k) {
+    const fastsvm_job *job = p->job;
+    const ptrdiff_t last = job->n_classes - 1;
+    const fastsvm_planes planes = planes_of(p, first, k);
+    const float *b = job->b ? (const float *)job->b + (first + k) * job->n_classes : NULL;
+    for (ptrdiff_t v = 0; v < p->n_vectors; v++) {
+        for (ptrdiff_t s = 0; s < planes.n_slices; s++) fastsvm_planes_measure(&planes, v, s);
+        for (ptrdiff_t s = 0; s < planes.n_slices; s++) fastsvm_planes_round(&planes, v, s);
+        terms *to = p->terms + k * p->n_vectors + v;
+        const fastsvm_digit_sums sums = fastsvm_planes_sums(&planes, v);
+        const double unit = fastsvm_planes_unit(&planes, v);
+        const double intercept = !b ? 0 : p->differences ? (double)b[v] - b[last] : b[v];
+        to->unit = unit;
+        to->constant = unit * ((p->n_digits == 2 ? sums.lowest_moment : 0) - sums.moment) + intercept;
+        if (unit == 0) to->constant = (double)NAN;
+    }
+}
+
+/* t for the rows of a tile, padded to n_padded. */
+static void make_scores(const plan *p, thread_state *s, ptrdiff_t first, ptrdiff_t k, ptrdiff_t n_padded,
+                        const fastsvm_ahead *ahead) {
+    const fastsvm_job *job = p->job;
+    const fastsvm_planes planes = planes_of(p, first, k);
+    const fastsvm_ahead none = {NULL, 0, 1};
+    for (ptrdiff_t k0 = 0; k0 < job->n_features; k0 += FASTSVM_MAX_PRODUCTS) {
+        const ptrdiff_t n = min(FASTSVM_MAX_PRODUCTS, job->n_features - k0), digit = p->n_vectors * ROWS;
+        job->kernels->integers->scores(s->rows, n_padded, (int)p->flip, planes.packed, p->n_digits * p->n_vectors,
+                                       job->n_features, k0, n, s->kernel, s->products, k0 ? &none : ahead);
+        for (ptrdiff_t v = 0; v < p->n_vectors; v++) {
+            const terms *of = p->terms + k * p->n_vectors + v;
+            const double constant = k0 ? 0 : of->constant;
+            const int32_t *sum = s->products + v * ROWS;
+            float *t = s->t + v * ROWS;
+            if (p->n_digits == 3) {
+                for (ptrdiff_t i = 0; i < ROWS; i++) {
+                    const double q = sum[i] * 65536.0 + sum[digit + i] * 256.0 + sum[2 * digit + i];
+                    t[i] = (float)((k0 ? t[i] : 0) + q * of->unit + constant);
+                }
+            } else {
+                const float unit = (float)of->unit, start = (float)constant;
+                for (ptrdiff_t i = 0; i < ROWS; i++) {
+                    const float q = (float)sum[i] * 65536.0f + (float)sum[digit + i] * 256.0f;
+                    t[i] = (k0 ? t[i] : 0) + q * unit + start;
+                }
+            }
+        }
+    }
+}
+
+/* Loss of n rows row by row, for what stacked_loss does not know, and where scores or correct samples are wanted. */
+static double take_rows(const plan *p, thread_state *s, ptrdiff_t first_row, ptrdiff_t n, int64_t *n_correct) {
+    const fastsvm_job *job = p->job;
+    const ptrdiff_t C = job->n_classes;
+    double loss = 0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        float *row = job->scores ? (float *)job->scores + (first_row + i) * C : s->row;
+        int correct;
+        for (ptrdiff_t c = 0; c < C; c++) row[c] = s->t[c * ROWS + i];
+        if (!job->y) continue;
+        loss += job->kernels->rows->loss(job->loss, job->delta, row, s->y[i], s->weight[i], C, 0, &correct);
+        *n_correct += correct;
+    }
+    return loss;
+}
+
+/* A block of rows against all candidates of a group. */
+static void run_block(const plan *p, thread_state *s, ptrdiff_t block, ptrdiff_t first, ptrdiff_t n_group) {
+    const fastsvm_job *job = p->job;
+    const ptrdiff_t begin = block * BLOCK_ROWS, end = min(begin + BLOCK_ROWS, job->n_rows);
+    const ptrdiff_t group = job->kernels->integers->row_group;
+    const int stacked = p->n_candidates > 1 && job->loss != FASTSVM_SOFTMAX;
+    double *loss = p->block_loss + block * p->group;
+    p->block_correct[block] = 0;
+    memset(loss, 0, (size_t)n_group * sizeof *loss);
+    for (ptrdiff_t row = begin; row < end; row += ROWS) {
+        const ptrdiff_t n = min(ROWS, end - row), n_padded = ceil_div(n, group) * group;
+        const fastsvm_ahead none = {NULL, 0, 1};
+        locate_rows(job, row, n, s->rows);
+        for (ptrdiff_t i = 0; i < ROWS; i++) {
+            if (i >= n) s->rows[i] = s->rows[n - 1];
+            s->y[i] = job->y ? (int32_t)job->y[row + min(i, n - 1)] : 0;
+            s->weight[i] = job->sample_weight ? job->sample_weight[row + min(i, n - 1)] : 1;
+        }
+        for (ptrdiff_t k = 0; k < n_group; k++) {
+            make_scores(p, s, first, k, n_padded, &none);
+            loss[k] += stacked ? job->kernels->rows->stacked_loss(job->loss, s->t, s->y, s->weight, (float)job->delta,
+                                                                  job->n_classes, n)
+                               : take_rows(p, s, row, n, p->block_correct + block);
+        }
+    }
+}
+
+static double penalty_of(const fastsvm_job *job, ptrdiff_t candidate) {
+    const ptrdiff_t C = job->n_classes, D = job->n_features;
+    double penalty = 0;
+    for (ptrdiff_t c = 0; c < C && job->alpha > 0; c++)
+        penalty += 0.5 * job->alpha * job->kernels->rows->squares((const float *)job->W + (candidate * C + c) * D, D);
+    if (job->b && job->alpha_intercept > 0)
+        penalty += 0.5 * job->alpha_intercept * job->kernels->rows->squares((const float *)job->b + candidate * C, C);
+    return penalty;
+}
+
+/* What every thread of a team does. */
+static void work(const plan *p, int thread, double *out, int64_t *n_correct) {
+    thread_state *s = (thread_state *)(p->scratch + thread * p->scratch_bytes);
+    for (ptrdiff_t first = 0; first < p->n_candidates; first += p->group) {
+        const ptrdiff_t n_group = min(p->group, p->n_candidates - first);
+#pragma omp for schedule(dynamic, 1)
+        for (ptrdiff_t k = 0; k < n_group; k++) prepare(p, first, k);
+#pragma omp for schedule(dynamic, 1)
+        for (ptrdiff_t block = 0; block < p->n_blocks; block++) run_block(p, s, block, first, n_group);
+#pragma omp for schedule(static)
+        for (ptrdiff_t k = 0; k < n_group; k++) {
+            double loss = 0;
+            for (ptrdiff_t block = 0; block < p->n_blocks; block++) loss += p->block_loss[block * p->group + k];
+            if (out) out[first + k] = loss / p->job->n_rows + penalty_of(p->job, first + k);
+        }
+    }
+#pragma omp master
+    for (ptrdiff_t block = 0; block < p->n_blocks; block++) *n_correct += p->block_correct[block];
+}
+
+static int run(const fastsvm_job *job, ptrdiff_t n_candidates, double *out, int64_t *n_correct, int n_threads) {
+    plan p;
+    if (make_plan(job, n_candidates, &n_threads, &p)) return -1;
+#ifdef _OPENMP
+#pragma omp parallel num_threads(n_threads) if (n_threads > 1)
+    work(&p, omp_get_thread_num(), out, n_correct);
+#else
+    work(&p, 0, out, n_correct);
+#endif
+    free(p.memory);
+    return 0;
+}
+
+int fastsvm_run_bytes(fastsvm_job *job, int n_threads) {
+    job->n_correct = 0;
+    job->updates_done = 1;
+    return run(job, 1, job->losses, &job->n_correct, n_threads);
+}
+
+int fastsvm_byte_losses(const fastsvm_job *job, ptrdiff_t n_candidates, double *out, int n_threads) {
+    int64_t n_correct = 0;
+    return run(job, n_candidates, out, &n_correct, n_threads);
+}

@@ -1,0 +1,26 @@
+/* Loss of many rows at once, from scores class by class: t[c * FASTSVM_MAX_TILE_ROWS + row]. Included in rows.c for
+ * float. The scores of a row may all be shifted by the same amount.
+ */
+#define ROWS FASTSVM_MAX_TILE_ROWS
+
+/* sum_i weight_i loss_i over n rows; weights NULL are all 1. */
+static double stacked_loss(int loss, const float *t, const int32_t *y, const double *weight, float delta,
+                           ptrdiff_t n_classes, ptrdiff_t n) {
+    float own[ROWS], value[ROWS] = {0};
+    double sum = 0;
+    for (ptrdiff_t i = 0; i < ROWS; i++) own[i] = t[y[i] * ROWS + i] - delta;
+    for (ptrdiff_t c = 0; c < n_classes; c++) {
+        for (ptrdiff_t i = 0; i < ROWS; i++) {
+            const float margin = t[c * ROWS + i] - own[i], violation = (margin > 0) & (y[i] != c) ? margin : 0;
+            if (loss == FASTSVM_CRAMMER_SINGER)
+                value[i] = violation > value[i] ? violation : value[i];
+            else
+                value[i] += loss == FASTSVM_WESTON_WATKINS ? violation : violation * violation;
+            /* NaN is no violation: let it show. */
+            value[i] = margin - margin == 0 ? value[i] : margin - margin;
+        }
+    }
+    for (ptrdiff_t i = 0; i < n; i++) sum += weight ? weight[i] * value[i] : value[i];
+    return sum;
+}
+#undef ROWS
