@@ -1,16 +1,18 @@
-"""fastsvm beside its peers and the machine's limit, measured in one run.
+"""fastsvm beside its peers and the machine's limits, measured in one run.
 
-    python benchmarks/compare.py                    # 50,000 × 3,072 × 10, about three minutes, 8 GB of memory
-    python benchmarks/compare.py --quick            # small, only to see that everything works
+    python benchmarks/compare.py                      # everything: under eight minutes and 8 GB of memory
+    python benchmarks/compare.py --only pass epoch    # some of the works
+    python benchmarks/compare.py --quick              # small, only to see that everything works
 
-Every contender computes the same two things (`peers` states them): the loss and gradient of all samples, and an epoch of
-minibatches of 256 with momentum. Each runs in a process of its own, with as many threads as there are cores; its results are
-compared with NumPy's in float64 before it is timed. The contenders take turns: in a round each makes one call that is not
-counted and then a few that are, whose median is the round's figure; the table holds the median over the rounds.
-fastsvm's uint8 rows work on the pixels and standardise as they read, where the peers hold the standardised float32 matrix.
+The works (``works.py``) are done one scene after another. In a scene every contender runs in a process of its own, with as many
+threads as there are cores; its results are compared with NumPy's in float64 before it is timed. The contenders take turns:
+in a round each makes a call that is not counted and then some that are, whose median is the round's figure; the tables hold
+the median over the rounds. fastsvm's uint8 and int8 rows work on pixels and standardise as they read, where the peers hold
+the standardised float32 matrix. ``figures.py`` holds the targets.
 
-Exit code 0: all results are right, and native is ahead of the fastest peer in both (not asked for with ``--quick`` or without
-peers). 1: it is not. 2: a contender failed.
+Exit code 0: all results are right and all targets are met (they are not asked for with ``--quick`` or ``--rows``). 1: a target
+is not met, or could not be measured. 2: a contender failed. 3: all targets are met, but other programs were busy meanwhile,
+which slows down those contenders most whose threads wait for one another.
 """
 
 from __future__ import annotations
@@ -27,25 +29,29 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
-from rich.table import Table
 
-from contenders import CONTENDERS, DEFAULT_PEERS
-from peers import ORDER_SEED, Numpy, Problem
-from suites.synthetic import N_CLASSES, N_FEATURES, images, relative_error
+from figures import FIGURES, Measured, Seconds, details, evaluate, median, number, summary
+from problems import forget
+from suites import bench_memory
 from workers import Worker, WorkerError
-
-#: float32 against float64. A margin whose sign differs between the two moves the gradient by one sample's share.
-TOLERANCE = {"full_pass": 1e-4, "epoch": 1e-3}
-TASKS = tuple(TOLERANCE)
+from works import SCENES, WORKS, Contender
 
 #: The thread pool of the contender before may spin after its last call, OpenBLAS's for a tenth of a second.
 PAUSE = 0.2
 
+#: Cores. Threads that wait for one another lose a whole time slice, milliseconds, whenever one of them has to share a core.
+BUSY = 0.1
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "FASTSVM_NUM_THREADS")
 
-console = Console(width=110, highlight=False)
+MEMORY = "memory"
+MEMORY_STORAGES = ("float32", "uint8")
+ALL_WORKS = (*WORKS, MEMORY)
+
+PEERS = {key: c for scene in SCENES.values() for key, c in scene.contenders.items() if c.group == "peer"}
+
+console = Console(width=132, highlight=False)
 
 
 def version_of(package: str) -> str:
@@ -63,146 +69,173 @@ def cpu_model() -> str:
         return platform.processor() or platform.machine()
 
 
-def machine(n_threads: int, keys: list[str]) -> dict[str, Any]:
+def machine(n_threads: int) -> dict[str, Any]:
     """What the figures were measured on."""
-    packages = sorted({CONTENDERS[key].package for key in keys} | {"fastsvm", "numpy"})
+    import fastsvm
+    from fastsvm import _native
+
+    packages = sorted({peer.package for peer in PEERS.values()} | {"numba", "numpy"})
     return {
         "cpu": cpu_model(),
         "cores": n_threads,
+        "simd_level": _native.simd_level(),
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "versions": {package: version_of(package) for package in packages},
+        "versions": {package: version_of(package) for package in packages} | {"fastsvm": fastsvm.__version__},
     }
 
 
-def make_problem(rows: int, folder: Path) -> dict[str, tuple[Any, ...]]:
-    """Write a problem into ``folder`` and return what its tasks should give, from NumPy in float64."""
-    order = np.random.default_rng(ORDER_SEED).permutation(rows)
-    problem = Problem(*images(rows), order)
-    problem.save(folder)
-    exact = Numpy(problem._replace(**{name: getattr(problem, name).astype(np.float64) for name in ("X", "W", "b")}), 1)
-    return {"full_pass": exact.full_pass(), "epoch": moved(exact.epoch(), problem.W, problem.b)}
+class Others:
+    """How much of the machine other programs have used since this object was made, as far as the system tells."""
+
+    def __init__(self) -> None:
+        self.start = self.now()
+
+    @staticmethod
+    def now() -> tuple[float, float] | None:
+        """Seconds all cores together have been busy; seconds of this process and of those it has waited for."""
+        try:
+            fields = [int(field) for field in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        except (OSError, ValueError):
+            return None
+        busy = sum(fields) - fields[3] - fields[4]  # idle, waiting for a disk
+        own = os.times()
+        return busy / os.sysconf("SC_CLK_TCK"), own.user + own.system + own.children_user + own.children_system
+
+    def cores(self, elapsed: float) -> float | None:
+        """Cores others kept busy on average in so many seconds. To be asked when all workers have ended."""
+        now = self.now()
+        if now is None or self.start is None:
+            return None
+        return max(0.0, (now[0] - self.start[0]) - (now[1] - self.start[1])) / elapsed
 
 
-def moved(result: tuple[Any, ...], W: np.ndarray, b: np.ndarray) -> tuple[Any, ...]:
-    """The result of an epoch with the way the weights have gone in place of where they are."""
-    return result[0], result[1] - W, result[2] - b
+class Run:
+    """One run: what was asked for, and what has been found so far."""
 
+    def __init__(self, options: argparse.Namespace, n_threads: int) -> None:
+        self.options, self.n_threads = options, n_threads
+        self.seconds: Seconds = {}
+        self.errors: dict[str, dict[str, float]] = {}
+        self.sizes: dict[str, int] = {}
+        self.memory: dict[str, float] = {}
+        self.failures: list[str] = []
+        self.missing: set[str] = set()
 
-def check(worker: Worker, expected: dict[str, tuple[Any, ...]], folder: Path) -> dict[str, float]:
-    """Relative error of each task's result, the largest over its parts; raises where it is too large."""
-    contender = CONTENDERS[worker.key]
-    if contender.group == "limit":
-        name = "pixels" if contender.storage == "uint8" else "X"
-        largest = np.load(folder / f"{name}.npy", mmap_mode="r").max()
-        if worker.results["full_pass"][0] != largest:
-            raise WorkerError(f"{worker.key}: found {worker.results['full_pass'][0]} and should have found {largest}")
-        return {}
-    errors = {}
-    results = dict(worker.results)
-    results["epoch"] = moved(results["epoch"], np.load(folder / "W.npy"), np.load(folder / "b.npy"))
-    for task in contender.tasks:
-        parts = zip(results[task], expected[task], strict=True)
-        errors[task] = float(np.max([relative_error(value, reference) for value, reference in parts]))
-        if not errors[task] <= TOLERANCE[task]:
-            raise WorkerError(f"{worker.key}: {task} has relative error {errors[task]:.1e}, allowed {TOLERANCE[task]:.0e}")
-    return errors
+    def size(self, scene: str) -> int:
+        full, quick = SCENES[scene].size, SCENES[scene].quick_size
+        return min(quick if self.options.quick else full, self.options.rows or full)
 
+    def takes_part(self, key: str, contender: Contender) -> bool:
+        if contender.group == "peer" and self.options.peers is not None:
+            return key in self.options.peers
+        return contender.default
 
-def measure(workers: list[Worker], rounds: int, calls: int) -> dict[str, dict[str, list[list[float]]]]:
-    """Seconds of every call: contender → task → round. The contender that begins moves on by one from round to round."""
-    seconds: dict[str, dict[str, list[list[float]]]] = {w.key: {t: [] for t in CONTENDERS[w.key].tasks} for w in workers}
-    with console.status("measuring") as status:
-        for number in range(rounds):
-            first = number % len(workers)
-            for worker in workers[first:] + workers[:first]:
-                status.update(f"round {number + 1} of {rounds}: {worker.key}")
-                for task in CONTENDERS[worker.key].tasks:
-                    time.sleep(PAUSE)
-                    seconds[worker.key][task].append(worker.time(task, calls))
-    return seconds
+    def do_scene(self, name: str) -> None:
+        """Start the contenders of a scene, check their results, and time the works wanted of it."""
+        works = [work for work in self.options.works if work != MEMORY and WORKS[work].scene == name]
+        scene, workers = SCENES[name], []
+        wanted = {key: c for key, c in scene.contenders.items() if self.takes_part(key, c)}
+        self.missing |= {c.package for c in wanted.values() if find_spec(c.package) is None}
+        wanted = {key: c for key, c in wanted.items() if find_spec(c.package) is not None}
+        with tempfile.TemporaryDirectory(prefix="fastsvm-compare-") as path:
+            folder = Path(path)
+            with console.status(f"{name}: drawing samples, computing the float64 reference"):
+                scene.draw(folder, self.size(name))
+                doing = {key: [work for work in works if WORKS[work].task in c.tasks] for key, c in wanted.items()}
+                expected = {
+                    (key, work): wanted[key].expected(folder, WORKS[work].task) for key, some in doing.items() for work in some
+                }
+                forget()
+            try:
+                for key in (key for key in wanted if doing[key]):
+                    with console.status(f"{name}: starting {key}"):
+                        worker = self.start(name, key, doing[key], expected, folder)
+                    workers += [worker] if worker else []
+                for work in works:
+                    self.measure(work, [worker for worker in workers if work in doing[worker.key]])
+            finally:
+                for worker in workers:
+                    worker.close()
 
+    def start(self, scene: str, key: str, works: list[str], expected: dict[Any, Any], folder: Path) -> Worker | None:
+        """Start a contender and check its results; ``None``, and a failure noted, where it cannot or they are wrong."""
+        try:
+            worker = Worker(scene, key, tuple(WORKS[work].task for work in works), folder, self.n_threads)
+        except WorkerError as failure:
+            self.fail(f"{scene}: {failure}")
+            return None
+        for work in works:
+            error = expected[key, work].error(worker.results[WORKS[work].task])
+            if not error <= WORKS[work].tolerance:
+                self.fail(f"{work}: {key} has relative error {error:.1e}, allowed {WORKS[work].tolerance:.0e}")
+                worker.close()
+                return None
+            self.errors.setdefault(work, {})[key] = error
+        return worker
 
-def summarise(seconds: dict[str, dict[str, list[list[float]]]]) -> dict[str, dict[str, float]]:
-    """Milliseconds: contender → task, the median over the rounds of each round's median."""
-    return {
-        key: {task: 1e3 * float(np.median([np.median(calls) for calls in rounds])) for task, rounds in tasks.items()}
-        for key, tasks in seconds.items()
-    }
+    def fail(self, message: str) -> None:
+        self.failures.append(message)
+        print(message, file=sys.stderr)
 
+    def measure(self, work: str, workers: list[Worker]) -> None:
+        """Let the contenders take turns. The one that begins moves on by one from round to round."""
+        turns = self.seconds[work] = {worker.key: [] for worker in workers}
+        self.sizes[work] = self.size(WORKS[work].scene)
+        with console.status("") as status:
+            for number in range(self.options.rounds):
+                first = number % max(1, len(workers))
+                for worker in workers[first:] + workers[:first]:
+                    status.update(f"{work}: round {number + 1} of {self.options.rounds}: {worker.key}")
+                    time.sleep(0 if self.options.quick else PAUSE)
+                    turns[worker.key].append(worker.take_turn(WORKS[work]))
+        shape = SCENES[WORKS[work].scene].shape.format(self.sizes[work])
+        console.print(details(work, turns, self.errors.get(work, {}), f"{work}: {WORKS[work].title}, {shape}"))
 
-def fastest_peer(milliseconds: dict[str, dict[str, float]], task: str) -> str | None:
-    peers = [key for key in milliseconds if CONTENDERS[key].group == "peer"]
-    return min(peers, key=lambda key: milliseconds[key][task], default=None)
+    def measure_memory(self) -> None:
+        for storage in MEMORY_STORAGES:
+            try:
+                found = bench_memory.measure(storage, "native", self.size("images"))
+            except RuntimeError as failure:
+                self.fail(f"{MEMORY}: {failure}")
+            else:
+                self.memory[storage] = found["beyond"] / 2**20
 
-
-def table(milliseconds: dict[str, dict[str, float]], errors: dict[str, dict[str, float]], title: str) -> Table:
-    """One row per contender. "× peer" is how many times faster than the fastest peer, "× read" how many times as long as
-    reading the same samples once.
-    """
-    result = Table(title=title, title_justify="left")
-    result.add_column("contender")
-    result.add_column("samples")
-    for heading in ("full pass", "× peer", "× read", "error", "epoch", "× peer", "error"):
-        result.add_column(heading, justify="right", no_wrap=True)
-    fastest = {task: fastest_peer(milliseconds, task) for task in TASKS}
-    group = None
-    for key, times in milliseconds.items():
-        contender = CONTENDERS[key]
-        if group not in (None, contender.group):
-            result.add_section()
-        group = contender.group
-        cells: dict[str, list[str]] = {}
-        for task in TASKS:
-            if task not in times:
-                cells[task] = [""] * 3
-                continue
-            best = fastest[task]
-            ahead = f"{milliseconds[best][task] / times[task]:.2f}" if best and group != "limit" else ""
-            error = f"{errors[key][task]:.0e}" if task in errors[key] else ""
-            cells[task] = [f"{times[task]:.1f} ms", ahead, error]
-        read = milliseconds.get("read-uint8" if contender.storage == "uint8" else "read", {}).get("full_pass")
-        beside_read = f"{times['full_pass'] / read:.2f}" if read and group != "limit" else ""
-        cells["full_pass"].insert(2, beside_read)
-        result.add_row(contender.label, contender.storage, *cells["full_pass"], *cells["epoch"])
-    return result
-
-
-def verdict(milliseconds: dict[str, dict[str, float]]) -> list[str]:
-    """A sentence per task in which native is not ahead of the fastest peer."""
-    behind = []
-    for task in TASKS:
-        best = fastest_peer(milliseconds, task)
-        if best is None or "native" not in milliseconds:
-            continue
-        ours, theirs = milliseconds["native"][task], milliseconds[best][task]
-        if not ours < theirs:
-            behind.append(f"{task.replace('_', ' ')}: native takes {ours:.1f} ms, {best} {theirs:.1f} ms")
-    return behind
+    def report(self, figures: list[dict[str, Any]], found: dict[str, Any]) -> dict[str, Any]:
+        """Everything, as JSON can hold it. Times in seconds."""
+        works = {}
+        for work, turns in self.seconds.items():
+            contenders = {}
+            for key, rounds in turns.items():
+                who = SCENES[WORKS[work].scene].contenders[key]
+                contenders[key] = {
+                    "label": who.label, "group": who.group, "storage": who.storage, "limit": who.limit,
+                    "median": median(rounds), "error": self.errors[work][key], "rounds": rounds,
+                }  # fmt: skip
+            works[work] = {"title": WORKS[work].title, "size": self.sizes[work], "contenders": contenders}
+        return {"machine": found, "works": works, "memory": self.memory, "figures": figures, "failures": self.failures}
 
 
 def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=None, help="samples (50000; with --quick 2000)")
-    parser.add_argument("--rounds", type=int, default=None, help="turns of each contender (9; with --quick 2)")
-    parser.add_argument("--calls", type=int, default=3, help="calls that count, per turn and task (3)")
-    parser.add_argument("--quick", action="store_true", help="few rows and rounds; the order of the contenders is not judged")
-    known = ", ".join(key for key, contender in CONTENDERS.items() if contender.group == "peer")
-    parser.add_argument("--peers", nargs="*", metavar="NAME", help=f"of {known} (default: {', '.join(DEFAULT_PEERS)})")
-    parser.add_argument("--only", nargs="*", metavar="NAME", help="these contenders and no others")
+    parser.add_argument("--only", nargs="+", metavar="WORK", help=f"of {', '.join(ALL_WORKS)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=None, help="turns of each contender (7; with --quick 1)")
+    parser.add_argument("--rows", type=int, default=None, help="at most so many samples or parameters; nothing is judged")
+    parser.add_argument("--quick", action="store_true", help="small problems and one round; nothing is judged")
+    parser.add_argument(
+        "--peers", nargs="*", metavar="NAME", help=f"of {', '.join(PEERS)} (default: those that have been fastest)"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
     options = parser.parse_args(argv)
-    options.rows = options.rows or (2000 if options.quick else 50_000)
-    options.rounds = options.rounds or (2 if options.quick else 9)
-    if min(options.rows, options.rounds, options.calls) < 1:
-        parser.error("--rows, --rounds and --calls must be at least 1")
-    peers = DEFAULT_PEERS if options.peers is None else options.peers
-    wanted = [k for k, c in CONTENDERS.items() if c.group != "peer" or k in peers] if options.only is None else options.only
-    unknown = sorted({*wanted, *peers} - set(CONTENDERS))
-    if unknown:
-        parser.error(f"no contender is called {', '.join(unknown)}; there are {', '.join(CONTENDERS)}")
-    options.contenders = [key for key in CONTENDERS if key in wanted]
+    options.rounds = (1 if options.quick else 7) if options.rounds is None else options.rounds
+    if options.rounds < 1 or (options.rows is not None and options.rows < 1000):
+        parser.error("--rounds must be at least 1 and --rows at least 1000")
+    for name, given, known in (("work", options.only, ALL_WORKS), ("peer", options.peers, PEERS)):
+        unknown = sorted(set(given or ()) - set(known))
+        if unknown:
+            parser.error(f"no {name} is called {', '.join(unknown)}; there are {', '.join(known)}")
+    options.works = [work for work in ALL_WORKS if options.only is None or work in options.only]
     return options
 
 
@@ -211,41 +244,40 @@ def main(argv: list[str] | None = None) -> int:
     n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for variable in THREAD_VARIABLES:
         os.environ[variable] = str(n_threads)
-    found = machine(n_threads, options.contenders)
-    missing = [key for key in options.contenders if find_spec(CONTENDERS[key].package) is None]
-    workers: list[Worker] = []
-    errors: dict[str, dict[str, float]] = {}
-    with tempfile.TemporaryDirectory(prefix="fastsvm-compare-") as name:
-        folder = Path(name)
-        try:
-            with console.status("drawing samples, computing the float64 reference"):
-                expected = make_problem(options.rows, folder)
-            for key in (key for key in options.contenders if key not in missing):
-                with console.status(f"starting {key}"):
-                    workers.append(Worker(key, folder, n_threads))
-                errors[key] = check(workers[-1], expected, folder)
-            seconds = measure(workers, options.rounds, options.calls)
-        except WorkerError as error:
-            print(error, file=sys.stderr)
-            return 2
-        finally:
-            for worker in workers:
-                worker.close()
-    milliseconds = summarise(seconds)
+    found = machine(n_threads)
     versions = ", ".join(" ".join(item) for item in found["versions"].items())
     load = "" if found["load"] is None else f"load before the run {found['load']}, "
     console.print(f"{found['cpu']}, {n_threads} cores, {load}{found['system']}, Python {found['python']}; {versions}")
-    title = f"{options.rows:,} × {N_FEATURES:,} × {N_CLASSES}, {options.rounds} round{'s' * (options.rounds > 1)}"
-    console.print(table(milliseconds, errors, title))
-    if missing:
-        console.print(f"not installed and left out: {', '.join(missing)}")
+
+    run, others, began = Run(options, n_threads), Others(), time.perf_counter()
+    for scene in dict.fromkeys(WORKS[work].scene for work in options.works if work != MEMORY):
+        run.do_scene(scene)
+    if MEMORY in options.works:
+        run.measure_memory()
+
+    medians = {work: {key: median(rounds) for key, rounds in turns.items()} for work, turns in run.seconds.items()}
+    wanted = [figure for figure in FIGURES if figure.work in options.works]
+    judged = not (options.quick or options.rows)
+    records = evaluate(wanted, Measured(medians, run.sizes, run.memory), judged)
+    console.print(
+        summary(records, "Figures" if judged else "Figures, of smaller problems than the targets are for: not judged")
+    )
+    found["seconds"] = time.perf_counter() - began
+    found["cores_used_by_others"] = others.cores(found["seconds"])
+    busy = found["cores_used_by_others"] or 0.0
+    console.print(f"took {found['seconds']:.0f} s; other programs kept {busy:.2f} cores busy meanwhile")
+    if busy > BUSY:
+        console.print("[bold]the machine was not quiet: these figures mean little, one way or the other[/bold]")
+    if run.missing:
+        console.print(f"not installed and left out: {', '.join(sorted(run.missing))}")
     if options.json:
-        report = {"machine": found, "rows": options.rows, "seconds": seconds, "milliseconds": milliseconds, "errors": errors}
-        options.json.write_text(json.dumps(report, indent=1) + "\n")
-    behind = [] if options.quick else verdict(milliseconds)
-    for sentence in behind:
-        print(f"not ahead: {sentence}", file=sys.stderr)
-    return 1 if behind else 0
+        options.json.write_text(json.dumps(run.report(records, found), indent=1) + "\n")
+    short = [record for record in records if record["met"] is False]
+    for record in short:
+        print(f"short of its target: {record['name']}: {number(record)}, wanted {record['target']}", file=sys.stderr)
+    if run.failures or short:
+        return 2 if run.failures else 1
+    return 3 if judged and busy > BUSY else 0
 
 
 if __name__ == "__main__":

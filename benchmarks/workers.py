@@ -13,34 +13,41 @@ from typing import Any
 
 import numpy as np
 
-from contenders import CONTENDERS
-from peers import Problem, Result
+from works import SCENES, Work
 
 SETUP_TIMEOUT = 600.0
 RUN_TIMEOUT = 300.0
 
 
-def _arrays(result: Result) -> tuple[np.ndarray | None, ...]:
-    return tuple(None if part is None else np.array(part, dtype=np.float64) for part in result)
+def outcome(instance: Any, task: str) -> tuple[np.ndarray, ...]:
+    """What a task gives, the first time it is done, in float64."""
+    for _ in range(getattr(instance, "checked_calls", 1)):
+        result = getattr(instance, task)()
+    if hasattr(instance, "outcome"):
+        result = instance.outcome()
+    return tuple(np.array(part, dtype=np.float64) for part in result)
 
 
-def serve(connection: Connection, key: str, folder: Path, n_threads: int) -> None:
-    """Build the contender, send its results, then time tasks on request until ``None`` arrives."""
+def timings(instance: Any, work: Work) -> list[float]:
+    """Seconds of a call, for each sample of one turn. The first calls wake the thread pool and fill the caches."""
+    run, scale = getattr(instance, work.task), getattr(instance, "scale", 1.0)
+    gc.collect()
+    seconds = []
+    for _ in range(work.warm_up + work.samples):
+        start = time.perf_counter()
+        for _ in range(work.calls):
+            run()
+        seconds.append((time.perf_counter() - start) * scale / work.calls)
+    return seconds[work.warm_up :]
+
+
+def serve(connection: Connection, scene: str, key: str, tasks: tuple[str, ...], folder: Path, n_threads: int) -> None:
+    """Build the contender, send the outcome of its tasks, then take turns on request until ``None`` arrives."""
     try:
-        contender = CONTENDERS[key]
-        instance = contender.build(Problem.load(folder, contender.unused), n_threads)
-        connection.send({task: _arrays(getattr(instance, task)()) for task in contender.tasks})
-        while (request := connection.recv()) is not None:
-            task, calls = request
-            run = getattr(instance, task)
-            gc.collect()
-            run()  # wakes the thread pool and brings back what fits in cache
-            seconds = []
-            for _ in range(calls):
-                start = time.perf_counter()
-                run()
-                seconds.append(time.perf_counter() - start)
-            connection.send(seconds)
+        instance = SCENES[scene].contenders[key].build(folder, n_threads)
+        connection.send({task: outcome(instance, task) for task in tasks})
+        while (work := connection.recv()) is not None:
+            connection.send(timings(instance, work))
     except EOFError:  # the parent is gone
         pass
     except BaseException as error:
@@ -52,17 +59,18 @@ class WorkerError(RuntimeError):
 
 
 class Worker:
-    """The parent's end of a contender's process. ``results`` holds what its tasks returned, as float64 arrays."""
+    """The parent's end of a contender's process. ``results`` holds the outcome of each of its tasks."""
 
-    def __init__(self, key: str, folder: Path, n_threads: int) -> None:
+    def __init__(self, scene: str, key: str, tasks: tuple[str, ...], folder: Path, n_threads: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.key = key
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=serve, args=(theirs, key, folder, n_threads), daemon=True)
+        arguments = (theirs, scene, key, tasks, folder, n_threads)
+        self._process = context.Process(target=serve, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
         try:
-            self.results: dict[str, tuple[Any, ...]] = self._receive(SETUP_TIMEOUT)
+            self.results: dict[str, tuple[np.ndarray, ...]] = self._receive(SETUP_TIMEOUT)
         except BaseException:
             self.close()
             raise
@@ -80,9 +88,9 @@ class Worker:
             raise WorkerError(f"{self.key}: {answer}")
         return answer
 
-    def time(self, task: str, calls: int) -> list[float]:
-        """Seconds of each of ``calls`` calls, made in a row after one that is not counted."""
-        self._connection.send((task, calls))
+    def take_turn(self, work: Work) -> list[float]:
+        """Seconds of a call, for each sample of the turn."""
+        self._connection.send(work)
         return self._receive(RUN_TIMEOUT)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 import fastsvm
 from fastsvm.backends import threads
-from suites.synthetic import Images, images
+from suites.synthetic import Images, bfloat16, images
 
 BACKENDS = ["native", "numba", "reference"]
 COMPILED = BACKENDS[:2]
@@ -34,10 +34,22 @@ def data(n_samples: int) -> Images:
     return images(n_samples)
 
 
-def standardization(n_samples: int) -> fastsvm.Standardization:
-    """The one that turns the pixels of `data` into its ``X``."""
+def stored(n_samples: int, storage: str) -> np.ndarray:
+    """The samples of `data` in a storage; int8 holds the pixels less 128."""
     found = data(n_samples)
-    return fastsvm.Standardization(found.mean, found.scale, "mean+std")
+    if storage == "uint8":
+        return found.pixels
+    if storage == "int8":
+        return (found.pixels ^ 128).view(np.int8)
+    return bfloat16(found.X) if storage == "bfloat16" else found.X.astype(storage, copy=False)
+
+
+def standardization(n_samples: int, storage: str) -> fastsvm.Standardization | None:
+    """The one that turns pixels, in the storages that hold them, into the ``X`` of `data`."""
+    found = data(n_samples)
+    if storage not in ("uint8", "int8"):
+        return None
+    return fastsvm.Standardization(found.mean - (128 if storage == "int8" else 0), found.scale, "mean+std")
 
 
 def check(what: str, value: Any, reference: Any, tolerance: float) -> None:
