@@ -1,14 +1,15 @@
-/* A barrier that spins for some tens of microseconds, longer than threads of a team usually wait for one another, and
- * then sleeps. OpenMP's own spins for milliseconds where it believes to have the cores for itself: beside another busy
- * process that burns the time the awaited thread needs, and an epoch of small batches takes ten times as long. A
- * sleeper, once woken, runs at once. */
+/* A barrier that spins for some hundreds of microseconds, longer than threads of a team usually wait for one another
+ * and than it takes to wake one, and then sleeps. (Where it slept after some tens, one late thread made the others
+ * sleep, and their waking made it late again.) OpenMP's own spins for milliseconds where it believes to have the cores
+ * for itself: beside another busy process that burns the time the awaited thread needs, and an epoch of small batches
+ * takes ten times as long. A sleeper, once woken, runs at once. */
 #ifndef FASTSVM_BARRIER_H
 #define FASTSVM_BARRIER_H
 
 #if defined(_OPENMP) && defined(__GNUC__) && !defined(_WIN32)
 #include <pthread.h>
 
-#define FASTSVM_SPINS 1000
+#define FASTSVM_SPINS 5000
 
 #if defined(__x86_64__) || defined(__i386__)
 #define FASTSVM_RELAX() __builtin_ia32_pause()

@@ -1,10 +1,13 @@
 /* Scores of stored bytes from integer products, where no gradient is wanted: of one W, or the losses of many.
  *
  * exact.c has the mathematics. One W is taken with all three digits: its scores are then as good as W in float32 to 23
- * bits of each class's largest weight. Of many candidates two digits are used where MEAN_ROWS samples or more make up
- * the objective, and of the lowest the product with the mean of the samples (as the standardisation has it, else 128):
- * what is left out is the lowest digit's product with the deviation from the mean, of both signs. Candidates go in groups whose digits take bounded memory, rows in blocks
- * that stay in the second-level cache while all candidates of a group pass by.
+ * bits of each class's largest weight. For many candidates two digits may do, with the lowest digit's product with the
+ * mean of the samples (as the standardisation has it, else 128). What is left out is its product with the deviations
+ * from the mean, of both signs, and it is small where the objective is a mean of MEAN_ROWS samples or more and it adds
+ * less than LEFT_OUT of their spread to a candidate's scores.
+ *
+ * Candidates go in groups whose digits take bounded memory, and rows in blocks that stay in the second-level cache
+ * while all candidates of a group pass by.
  */
 #include "bytes.h"
 
@@ -19,22 +22,25 @@
 #endif
 
 #define ROWS FASTSVM_MAX_TILE_ROWS
-#define BLOCK_ROWS (8 * ROWS) /* losses are summed by blocks, whichever thread takes them */
+#define BLOCK_TILES 6
+#define BLOCK_ROWS (BLOCK_TILES * ROWS) /* losses are summed by blocks, whichever thread takes them */
 #define GROUP_BYTES (8 * 1024 * 1024)
 #define MAX_CLASSES 128
 #define MEAN_ROWS 4096
+#define LEFT_OUT 1e-4
 
 /* What makes a score of the sums of products with one vector. */
 typedef struct {
     double unit, constant; /* score = unit * sum + constant */
+    int n_digits;          /* the same for all vectors of a candidate */
 } terms;
 
 typedef struct {
     const fastsvm_job *job;
-    ptrdiff_t n_candidates, n_vectors, n_digits; /* vectors of a candidate */
-    ptrdiff_t group, planes_bytes;               /* candidates of a group, and the memory of one */
+    ptrdiff_t n_candidates, n_vectors; /* vectors of a candidate */
+    ptrdiff_t group, planes_bytes;     /* candidates of a group, and the memory of one */
     ptrdiff_t n_blocks, scratch_bytes;
-    int differences;
+    int differences, fewest_digits;
     unsigned flip;
     char *memory, *planes, *scratch;
     terms *terms;       /* group x n_vectors */
@@ -44,10 +50,10 @@ typedef struct {
 
 /* What a thread works with. */
 typedef struct {
-    const void *rows[ROWS];
-    int32_t y[ROWS];
-    double weight[ROWS];
-    int32_t *products; /* n_digits * n_vectors x ROWS */
+    const void *rows[BLOCK_ROWS];
+    int32_t y[BLOCK_ROWS];
+    double weight[BLOCK_ROWS];
+    int32_t *products; /* FASTSVM_DIGITS * n_vectors x ROWS */
     float *t;          /* n_classes x ROWS */
     float *row;        /* n_classes */
     void *kernel;
@@ -59,7 +65,7 @@ int fastsvm_bytes_apply(const fastsvm_job *job) {
            job->n_classes <= MAX_CLASSES;
 }
 
-static fastsvm_planes planes_of(const plan *p, ptrdiff_t first_candidate, ptrdiff_t k) {
+static fastsvm_planes planes_of(const plan *p, ptrdiff_t first_candidate, ptrdiff_t k, int n_digits) {
     const fastsvm_job *job = p->job;
     const ptrdiff_t W_size = job->n_classes * job->n_features;
     fastsvm_planes planes = {.kernels = job->kernels,
@@ -70,7 +76,7 @@ static fastsvm_planes planes_of(const plan *p, ptrdiff_t first_candidate, ptrdif
                              .n_classes = job->n_classes,
                              .n_features = job->n_features,
                              .differences = p->differences,
-                             .n_packed = (int)p->n_digits,
+                             .n_packed = n_digits,
                              .origin = p->flip};
     fastsvm_planes_size(&planes);
     if (p->planes) fastsvm_planes_place(&planes, p->planes + k * p->planes_bytes);
@@ -83,16 +89,16 @@ static int make_plan(const fastsvm_job *job, ptrdiff_t n_candidates, int *n_thre
     p->job = job;
     p->n_candidates = n_candidates;
     p->differences = n_candidates > 1 && job->loss != FASTSVM_SOFTMAX;
-    p->n_digits = n_candidates > 1 && job->n_rows >= MEAN_ROWS ? 2 : 3;
+    p->fewest_digits = n_candidates > 1 && job->n_rows >= MEAN_ROWS ? 2 : FASTSVM_DIGITS;
     p->flip = job->storage == FASTSVM_INT8 ? 128 : 0;
-    fastsvm_planes planes = planes_of(p, 0, 0);
+    fastsvm_planes planes = planes_of(p, 0, 0, FASTSVM_DIGITS);
     p->n_vectors = planes.n_vectors;
     p->planes_bytes = fastsvm_planes_size(&planes);
     p->group = max(1, min(n_candidates, GROUP_BYTES / p->planes_bytes));
     p->n_blocks = ceil_div(job->n_rows, BLOCK_ROWS);
     *n_threads = (int)max(1, min(*n_threads, max(p->n_blocks, p->group)));
 
-    const ptrdiff_t products = p->n_digits * p->n_vectors * ROWS * 4, scores = C * ROWS * 4, row = PAD(C * 4);
+    const ptrdiff_t products = FASTSVM_DIGITS * p->n_vectors * ROWS * 4, scores = C * ROWS * 4, row = PAD(C * 4);
     const ptrdiff_t kernel = job->kernels->integers->scratch_size(ROWS);
     const ptrdiff_t group_terms = PAD(p->group * p->n_vectors * (ptrdiff_t)sizeof(terms));
     const ptrdiff_t blocks = PAD(p->n_blocks * p->group * 8), correct = PAD(p->n_blocks * 8);
@@ -118,96 +124,118 @@ static int make_plan(const fastsvm_job *job, ptrdiff_t n_candidates, int *n_thre
     return 0;
 }
 
+/* Whether two digits of candidate first + k are enough. The lowest digit is some number up to 127 in size, and a
+ * feature varies by the inverse of its scale, where that is known; otherwise all features are taken to vary alike. */
+static int two_suffice(const plan *p, const fastsvm_planes *planes, ptrdiff_t first, ptrdiff_t k) {
+    const fastsvm_job *job = p->job;
+    const ptrdiff_t C = job->n_classes, D = job->n_features;
+    const float *W = (const float *)job->W + (first + k) * C * D, *inverse = job->inverse_scale;
+    for (ptrdiff_t v = 0; v < p->n_vectors; v++) {
+        const float *w = W + v * D, *last = W + (C - 1) * D;
+        const double unit = fastsvm_planes_unit(planes, v) * 127 / sqrt(3);
+        double left_out = 0, spread = 0;
+        for (ptrdiff_t i = 0; i < D; i++) {
+            const double q = p->differences ? (double)w[i] - last[i] : w[i], step = inverse ? unit / inverse[i] : unit;
+            left_out += step * step;
+            spread += q * q;
+        }
+        if (!(left_out <= LEFT_OUT * LEFT_OUT * spread)) return 0;
+    }
+    return 1;
+}
+
 /* Digits and terms of candidate first + k. */
 static void prepare(const plan *p, ptrdiff_t first, ptrdiff_t k) {
     const fastsvm_job *job = p->job;
     const ptrdiff_t last = job->n_classes - 1;
-    const fastsvm_planes planes = planes_of(p, first, k);
+    fastsvm_planes planes = planes_of(p, first, k, FASTSVM_DIGITS);
     const float *b = job->b ? (const float *)job->b + (first + k) * job->n_classes : NULL;
-    for (ptrdiff_t v = 0; v < p->n_vectors; v++) {
+    for (ptrdiff_t v = 0; v < p->n_vectors; v++)
         for (ptrdiff_t s = 0; s < planes.n_slices; s++) fastsvm_planes_measure(&planes, v, s);
+    if (p->fewest_digits == 2 && two_suffice(p, &planes, first, k)) planes.n_packed = 2; /* of the same memory */
+    for (ptrdiff_t v = 0; v < p->n_vectors; v++) {
         for (ptrdiff_t s = 0; s < planes.n_slices; s++) fastsvm_planes_round(&planes, v, s);
         terms *to = p->terms + k * p->n_vectors + v;
         const fastsvm_digit_sums sums = fastsvm_planes_sums(&planes, v);
         const double unit = fastsvm_planes_unit(&planes, v);
         const double intercept = !b ? 0 : p->differences ? (double)b[v] - b[last] : b[v];
+        to->n_digits = planes.n_packed;
         to->unit = unit;
-        to->constant = unit * ((p->n_digits == 2 ? sums.lowest_moment : 0) - sums.moment) + intercept;
+        to->constant = unit * ((planes.n_packed == 2 ? sums.lowest_moment : 0) - sums.moment) + intercept;
         if (unit == 0) to->constant = (double)NAN;
     }
 }
 
-/* t for the rows of a tile, padded to n_padded. */
-static void make_scores(const plan *p, thread_state *s, ptrdiff_t first, ptrdiff_t k, ptrdiff_t n_padded,
-                        const fastsvm_ahead *ahead) {
+/* t for rows [at, at + n_padded) of the block. */
+static void make_scores(const plan *p, thread_state *s, ptrdiff_t at, ptrdiff_t k, ptrdiff_t n_padded) {
     const fastsvm_job *job = p->job;
-    const fastsvm_planes planes = planes_of(p, first, k);
+    const terms *all = p->terms + k * p->n_vectors;
+    const int n_digits = all->n_digits;
+    const void *packed = planes_of(p, 0, k, FASTSVM_DIGITS).packed;
     const fastsvm_ahead none = {NULL, 0, 1};
     for (ptrdiff_t k0 = 0; k0 < job->n_features; k0 += FASTSVM_MAX_PRODUCTS) {
         const ptrdiff_t n = min(FASTSVM_MAX_PRODUCTS, job->n_features - k0), digit = p->n_vectors * ROWS;
-        job->kernels->integers->scores(s->rows, n_padded, (int)p->flip, planes.packed, p->n_digits * p->n_vectors,
-                                       job->n_features, k0, n, s->kernel, s->products, k0 ? &none : ahead);
+        job->kernels->integers->scores(s->rows + at, n_padded, (int)p->flip, packed, n_digits * p->n_vectors,
+                                       job->n_features, k0, n, s->kernel, s->products, &none);
         for (ptrdiff_t v = 0; v < p->n_vectors; v++) {
-            const terms *of = p->terms + k * p->n_vectors + v;
-            const double constant = k0 ? 0 : of->constant;
+            const double constant = k0 ? 0 : all[v].constant;
             const int32_t *sum = s->products + v * ROWS;
             float *t = s->t + v * ROWS;
-            if (p->n_digits == 3) {
+            if (n_digits == FASTSVM_DIGITS) {
                 for (ptrdiff_t i = 0; i < ROWS; i++) {
                     const double q = sum[i] * 65536.0 + sum[digit + i] * 256.0 + sum[2 * digit + i];
-                    t[i] = (float)((k0 ? t[i] : 0) + q * of->unit + constant);
+                    t[i] = (float)((k0 ? t[i] : 0) + q * all[v].unit + constant);
                 }
             } else {
-                const float unit = (float)of->unit, start = (float)constant;
-                for (ptrdiff_t i = 0; i < ROWS; i++) {
-                    const float q = (float)sum[i] * 65536.0f + (float)sum[digit + i] * 256.0f;
-                    t[i] = (k0 ? t[i] : 0) + q * unit + start;
-                }
+                const double unit = all[v].unit * 256;
+                for (ptrdiff_t i = 0; i < ROWS; i++)
+                    t[i] = (float)((k0 ? t[i] : 0) + (sum[i] * 256.0 + sum[digit + i]) * unit + constant);
             }
         }
     }
 }
 
 /* Loss of n rows row by row, for what stacked_loss does not know, and where scores or correct samples are wanted. */
-static double take_rows(const plan *p, thread_state *s, ptrdiff_t first_row, ptrdiff_t n, int64_t *n_correct) {
+static double take_rows(const plan *p, thread_state *s, ptrdiff_t begin, ptrdiff_t at, ptrdiff_t n,
+                        int64_t *n_correct) {
     const fastsvm_job *job = p->job;
     const ptrdiff_t C = job->n_classes;
     double loss = 0;
     for (ptrdiff_t i = 0; i < n; i++) {
-        float *row = job->scores ? (float *)job->scores + (first_row + i) * C : s->row;
+        float *row = job->scores ? (float *)job->scores + (begin + at + i) * C : s->row;
         int correct;
         for (ptrdiff_t c = 0; c < C; c++) row[c] = s->t[c * ROWS + i];
         if (!job->y) continue;
-        loss += job->kernels->rows->loss(job->loss, job->delta, row, s->y[i], s->weight[i], C, 0, &correct);
+        loss += job->kernels->rows->loss(job->loss, job->delta, row, s->y[at + i], s->weight[at + i], C, 0, &correct);
         *n_correct += correct;
     }
     return loss;
 }
 
 /* A block of rows against all candidates of a group. */
-static void run_block(const plan *p, thread_state *s, ptrdiff_t block, ptrdiff_t first, ptrdiff_t n_group) {
+static void run_block(const plan *p, thread_state *s, ptrdiff_t block, ptrdiff_t n_group) {
     const fastsvm_job *job = p->job;
-    const ptrdiff_t begin = block * BLOCK_ROWS, end = min(begin + BLOCK_ROWS, job->n_rows);
+    const ptrdiff_t begin = block * BLOCK_ROWS, n = min(BLOCK_ROWS, job->n_rows - begin);
     const ptrdiff_t group = job->kernels->integers->row_group;
     const int stacked = p->n_candidates > 1 && job->loss != FASTSVM_SOFTMAX;
-    double *loss = p->block_loss + block * p->group;
+    locate_rows(job, begin, n, s->rows);
+    for (ptrdiff_t i = 0; i < BLOCK_ROWS; i++) {
+        const ptrdiff_t row = begin + min(i, n - 1);
+        if (i >= n) s->rows[i] = s->rows[n - 1];
+        s->y[i] = job->y ? (int32_t)job->y[row] : 0;
+        s->weight[i] = job->sample_weight ? job->sample_weight[row] : 1;
+    }
     p->block_correct[block] = 0;
-    memset(loss, 0, (size_t)n_group * sizeof *loss);
-    for (ptrdiff_t row = begin; row < end; row += ROWS) {
-        const ptrdiff_t n = min(ROWS, end - row), n_padded = ceil_div(n, group) * group;
-        const fastsvm_ahead none = {NULL, 0, 1};
-        locate_rows(job, row, n, s->rows);
-        for (ptrdiff_t i = 0; i < ROWS; i++) {
-            if (i >= n) s->rows[i] = s->rows[n - 1];
-            s->y[i] = job->y ? (int32_t)job->y[row + min(i, n - 1)] : 0;
-            s->weight[i] = job->sample_weight ? job->sample_weight[row + min(i, n - 1)] : 1;
+    for (ptrdiff_t k = 0; k < n_group; k++) {
+        double loss = 0;
+        for (ptrdiff_t at = 0; at < n; at += ROWS) {
+            const ptrdiff_t m = min(ROWS, n - at);
+            make_scores(p, s, at, k, ceil_div(m, group) * group);
+            loss += stacked ? job->kernels->rows->stacked_loss(job->loss, s->t, s->y + at, s->weight + at,
+                                                               (float)job->delta, job->n_classes, m)
+                            : take_rows(p, s, begin, at, m, p->block_correct + block);
         }
-        for (ptrdiff_t k = 0; k < n_group; k++) {
-            make_scores(p, s, first, k, n_padded, &none);
-            loss[k] += stacked ? job->kernels->rows->stacked_loss(job->loss, s->t, s->y, s->weight, (float)job->delta,
-                                                                  job->n_classes, n)
-                               : take_rows(p, s, row, n, p->block_correct + block);
-        }
+        p->block_loss[block * p->group + k] = loss;
     }
 }
 
@@ -229,7 +257,7 @@ static void work(const plan *p, int thread, double *out, int64_t *n_correct) {
 #pragma omp for schedule(dynamic, 1)
         for (ptrdiff_t k = 0; k < n_group; k++) prepare(p, first, k);
 #pragma omp for schedule(dynamic, 1)
-        for (ptrdiff_t block = 0; block < p->n_blocks; block++) run_block(p, s, block, first, n_group);
+        for (ptrdiff_t block = 0; block < p->n_blocks; block++) run_block(p, s, block, n_group);
 #pragma omp for schedule(static)
         for (ptrdiff_t k = 0; k < n_group; k++) {
             double loss = 0;

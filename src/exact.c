@@ -410,9 +410,15 @@ static void work(fastsvm_job *job, exact *p, int thread, fastsvm_barrier *team) 
             const ptrdiff_t hi = min(lo + p->wave_rows, end);
             const ptrdiff_t rows = min(CHUNK_ROWS, max(4, ceil_div(ceil_div(hi - lo, 2 * n_threads), 4) * 4));
             s->used = 0;
+            if (hi - lo <= 2 * n_threads * rows) { /* few: to the thread that has fetched them */
+#pragma omp for schedule(static, 1) nowait
+                for (ptrdiff_t first = lo; first < hi; first += rows)
+                    run_chunk(job, p, s, first, min(first + rows, hi), first + n_threads * rows);
+            } else {
 #pragma omp for schedule(dynamic, 1) nowait
-            for (ptrdiff_t first = lo; first < hi; first += rows)
-                run_chunk(job, p, s, first, min(first + rows, hi), first + n_threads * rows);
+                for (ptrdiff_t first = lo; first < hi; first += rows)
+                    run_chunk(job, p, s, first, min(first + rows, hi), first + n_threads * rows);
+            }
             fastsvm_wait(team);
             sum_counts(p, n_threads, db);
 #pragma omp master

@@ -66,9 +66,11 @@ INLINE void score_step(const uint8_t *const *rows, ptrdiff_t k, __mmask64 mask, 
     }
 }
 
-/* m columns for four rows over n features, from zero or from `kept`, to `kept` or to `sums`. */
+/* m columns for four rows over n features, from zero or from `kept`, to `kept` or to `sums`. Meanwhile come the bytes
+ * at `next` from memory, and those at `soon` from the second-level cache. */
 INLINE void score_block(const uint8_t *const *row_pointers, __m512i flip, const int8_t *w, const int m, ptrdiff_t n,
-                        int begin, int end, __m512i *kept, int32_t *sums, const char *next, ptrdiff_t step) {
+                        int begin, int end, __m512i *kept, int32_t *sums, const char *next, ptrdiff_t step,
+                        const char *soon) {
     __m512i acc[ROWS][COLUMNS];
     const uint8_t *rows[ROWS];
     UNROLL
@@ -78,8 +80,9 @@ INLINE void score_block(const uint8_t *const *row_pointers, __m512i flip, const 
         for (int c = 0; c < m; c++) acc[i][c] = begin ? _mm512_setzero_si512() : kept[i * GROUP + c];
     }
     ptrdiff_t k = 0;
-    for (; k + 64 <= n; k += 64, w += m * 64, next += step) {
+    for (; k + 64 <= n; k += 64, w += m * 64, next += step, soon += 64) {
         PREFETCH(next);
+        PREFETCH_NEAR(soon);
         score_step(rows, k, 0, 0, flip, w, m, acc);
     }
     if (k < n) score_step(rows, k, first(n - k), 1, flip, w, m, acc);
@@ -113,9 +116,10 @@ static void scores(const void *const *row_pointers, ptrdiff_t n_rows, int flip_t
                     int32_t *out = sums + c * FASTSVM_MAX_TILE_ROWS + i;
                     const int begin = at == 0, end = at + n == length;
                     const int fetch = group == 0 && row < ahead->n_rows;
+                    const char *soon = (const char *)row_pointers[min(row + ROWS, n_rows - 1)] + k0;
                     const char *next = fetch ? (const char *)ahead->rows[row] + k0 : (const char *)w;
 #define CASE(m) \
-    case m: score_block(rows, flip, w, m, n, begin, end, kept, out, next, fetch ? 64 : 0); break;
+    case m: score_block(rows, flip, w, m, n, begin, end, kept, out, next, fetch ? 64 : 0, soon); break;
                     switch (m) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) }
 #undef CASE
                 }
@@ -124,10 +128,21 @@ static void scores(const void *const *row_pointers, ptrdiff_t n_rows, int flip_t
     }
 }
 
-/* n classes of G at the 32 features of 64 that lie in the lower or the upper half of each 128 bits. */
-INLINE void gradient_block(const uint8_t *const *rows, ptrdiff_t k, ptrdiff_t n_rows, __mmask64 mask, const int masked,
-                           __m512i flip, const int upper, const int8_t *D, ptrdiff_t d_stride, const int n, int32_t *G,
-                           ptrdiff_t stride, int accumulate) {
+/* 64 features of rows, interleaved by fours, into `out`: four vectors for each four rows. */
+INLINE void gather(const uint8_t *const *rows, ptrdiff_t k, ptrdiff_t n_rows, __mmask64 mask, const int masked,
+                   __m512i flip, __m512i *out) {
+    for (ptrdiff_t i = 0; i < n_rows; i += 4, out += 4) {
+        __m512i u[4];
+        UNROLL
+        for (int j = 0; j < 4; j++) u[j] = load_bytes(rows[i + j] + k, mask, masked, flip);
+        interleave(u, 0, out);
+        interleave(u, 1, out + 2);
+    }
+}
+
+/* n classes of G at half of 64 features. One line of what comes next is fetched with each four rows. */
+INLINE void gradient_block(const __m512i *x, ptrdiff_t n_rows, const int8_t *D, ptrdiff_t d_stride, const int n,
+                           int32_t *G, ptrdiff_t stride, int accumulate, const fastsvm_ahead *ahead, ptrdiff_t k) {
     __m512i acc[CLASSES][2];
     UNROLL
     for (int c = 0; c < n; c++) {
@@ -135,18 +150,16 @@ INLINE void gradient_block(const uint8_t *const *rows, ptrdiff_t k, ptrdiff_t n_
         for (int q = 0; q < 2; q++)
             acc[c][q] = accumulate ? _mm512_loadu_si512(G + c * stride + q * 16) : _mm512_setzero_si512();
     }
-    for (ptrdiff_t i = 0; i < n_rows; i += 4) {
-        __m512i u[4], x[2];
-        UNROLL
-        for (int j = 0; j < 4; j++) u[j] = load_bytes(rows[i + j] + k, mask, masked, flip);
-        interleave(u, upper, x);
+    for (ptrdiff_t i = 0; i < n_rows; i += 4, x += 4) {
+        const __m512i low = x[0], high = x[1];
+        if (i + 3 < ahead->n_rows) PREFETCH((const char *)ahead->rows[i + 3] + k);
         UNROLL
         for (int c = 0; c < n; c++) {
             int32_t four;
             memcpy(&four, D + c * d_stride + i, 4);
             const __m512i d = _mm512_set1_epi32(four);
-            acc[c][0] = dot(acc[c][0], x[0], d);
-            acc[c][1] = dot(acc[c][1], x[1], d);
+            acc[c][0] = dot(acc[c][0], low, d);
+            acc[c][1] = dot(acc[c][1], high, d);
         }
     }
     UNROLL
@@ -159,16 +172,17 @@ INLINE void gradient_block(const uint8_t *const *rows, ptrdiff_t k, ptrdiff_t n_
 INLINE void gradient_classes(const uint8_t *const *rows, ptrdiff_t n_rows, __m512i flip, const int8_t *D,
                              ptrdiff_t d_stride, const int n, ptrdiff_t n_features, int32_t *G, ptrdiff_t stride,
                              int accumulate, const fastsvm_ahead *ahead) {
-    ptrdiff_t k = 0;
-    for (; k + 64 <= n_features; k += 64) {
-        for (ptrdiff_t i = 3; i < ahead->n_rows; i += 4) PREFETCH((const char *)ahead->rows[i] + k);
-        gradient_block(rows, k, n_rows, 0, 0, flip, 0, D, d_stride, n, G + k, stride, accumulate);
-        gradient_block(rows, k, n_rows, 0, 0, flip, 1, D, d_stride, n, G + k + 32, stride, accumulate);
+    const fastsvm_ahead none = {NULL, 0, 1};
+    __m512i x[FASTSVM_MAX_TILE_ROWS];
+    for (ptrdiff_t k = 0; k < n_features; k += 64) {
+        const ptrdiff_t left = n_features - k;
+        if (left >= 64)
+            gather(rows, k, n_rows, 0, 0, flip, x);
+        else
+            gather(rows, k, n_rows, first(left), 1, flip, x);
+        gradient_block(x, n_rows, D, d_stride, n, G + k, stride, accumulate, left >= 64 ? ahead : &none, k);
+        gradient_block(x + 2, n_rows, D, d_stride, n, G + k + 32, stride, accumulate, &none, k);
     }
-    if (k == n_features) return;
-    const __mmask64 mask = first(n_features - k);
-    gradient_block(rows, k, n_rows, mask, 1, flip, 0, D, d_stride, n, G + k, stride, accumulate);
-    gradient_block(rows, k, n_rows, mask, 1, flip, 1, D, d_stride, n, G + k + 32, stride, accumulate);
 }
 
 static void gradient(const void *const *row_pointers, ptrdiff_t n_rows, int flip_top, const int8_t *D,

@@ -20,8 +20,11 @@
 #define UNROLL PRAGMA(GCC unroll 16)
 #endif
 #define PREFETCH(p) __builtin_prefetch((p), 0, 2)
+#define PREFETCH_NEAR(p) __builtin_prefetch((p), 0, 3)
 
 INLINE ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+
+INLINE ptrdiff_t max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
 
 INLINE ptrdiff_t padded(ptrdiff_t n) { return (n + 63) / 64 * 64; }
 
@@ -41,12 +44,34 @@ INLINE void interleave(const __m512i u[4], const int upper, __m512i out[2]) {
     out[1] = _mm512_unpackhi_epi16(a, b);
 }
 
+/* sum[0 ... 15] += x, of which only the first n numbers where n < 16. */
+INLINE void add_sixteen(__m512i x, ptrdiff_t n, double *sum) {
+    const __m512d low = _mm512_cvtepi32_pd(_mm512_castsi512_si256(x));
+    const __m512d high = _mm512_cvtepi32_pd(_mm512_extracti64x4_epi64(x, 1));
+    if (n >= 16) {
+        _mm512_storeu_pd(sum, _mm512_add_pd(_mm512_loadu_pd(sum), low));
+        _mm512_storeu_pd(sum + 8, _mm512_add_pd(_mm512_loadu_pd(sum + 8), high));
+        return;
+    }
+    const __mmask16 mask = (__mmask16)first(max(0, n));
+    const __mmask8 mask_low = (__mmask8)mask, mask_high = (__mmask8)(mask >> 8);
+    _mm512_mask_storeu_pd(sum, mask_low, _mm512_add_pd(_mm512_maskz_loadu_pd(mask_low, sum), low));
+    if (mask_high)
+        _mm512_mask_storeu_pd(sum + 8, mask_high, _mm512_add_pd(_mm512_maskz_loadu_pd(mask_high, sum + 8), high));
+}
+
 static void add(const int32_t *G, ptrdiff_t k0, ptrdiff_t n, double *sum) {
-    for (ptrdiff_t k = 0; k < n; k += 4) {
-        const ptrdiff_t group = k % 64 / 4, place = k0 + k / 64 * 64 + group % 4 * 16 + group / 4 * 4;
-        const __m256d four = _mm256_cvtepi32_pd(_mm_loadu_si128((const __m128i *)(G + place)));
-        const __mmask8 mask = (__mmask8)first(min(4, n - k));
-        _mm256_mask_storeu_pd(sum + k, mask, _mm256_add_pd(four, _mm256_maskz_loadu_pd(mask, sum + k)));
+    for (ptrdiff_t k = 0; k < n; k += 64) {
+        const int32_t *g = G + k0 + k;
+        const __m512i a = _mm512_loadu_si512(g), b = _mm512_loadu_si512(g + 16), c = _mm512_loadu_si512(g + 32),
+                      d = _mm512_loadu_si512(g + 48);
+        /* Lane l of a, b, c, d in turn are features 16 l ... 16 l + 15. */
+        const __m512i ab_even = _mm512_shuffle_i32x4(a, b, 0x88), ab_odd = _mm512_shuffle_i32x4(a, b, 0xdd);
+        const __m512i cd_even = _mm512_shuffle_i32x4(c, d, 0x88), cd_odd = _mm512_shuffle_i32x4(c, d, 0xdd);
+        add_sixteen(_mm512_shuffle_i32x4(ab_even, cd_even, 0x88), n - k, sum + k);
+        add_sixteen(_mm512_shuffle_i32x4(ab_odd, cd_odd, 0x88), n - k - 16, sum + k + 16);
+        add_sixteen(_mm512_shuffle_i32x4(ab_even, cd_even, 0xdd), n - k - 32, sum + k + 32);
+        add_sixteen(_mm512_shuffle_i32x4(ab_odd, cd_odd, 0xdd), n - k - 48, sum + k + 48);
     }
 }
 

@@ -210,6 +210,13 @@ static double total_penalty(const fastsvm_job *job, const plan *p) {
     return 0.5 * job->alpha * squares + 0.5 * job->alpha_intercept * p->squares[p->n_slices];
 }
 
+/* Chunk k of the wave [lo, hi). */
+static void run_chunk_of(const fastsvm_job *job, const plan *p, char *scratch, ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t k,
+                         int n_threads) {
+    const ptrdiff_t first = lo + k * p->chunk_rows;
+    run_chunk(job, p, scratch, first, min(first + p->chunk_rows, hi), k, first + n_threads * p->chunk_rows);
+}
+
 /* What every thread of a team does. */
 static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *team) {
     char *scratch = p->scratch + thread * p->scratch_bytes;
@@ -232,10 +239,13 @@ static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *t
         for (ptrdiff_t lo = begin; lo < end; lo += wave_rows) {
             const ptrdiff_t hi = min(lo + wave_rows, end), n_chunks = ceil_div(hi - lo, p->chunk_rows);
             const int first_wave = lo == begin, last_wave = hi == end;
+            if (n_chunks <= 2 * team->n_threads) { /* few: to the thread that has fetched them */
+#pragma omp for schedule(static, 1) nowait
+                for (ptrdiff_t k = 0; k < n_chunks; k++) run_chunk_of(job, p, scratch, lo, hi, k, team->n_threads);
+            } else {
 #pragma omp for schedule(dynamic, 1) nowait
-            for (ptrdiff_t k = 0; k < n_chunks; k++)
-                run_chunk(job, p, scratch, lo + k * p->chunk_rows, min(lo + (k + 1) * p->chunk_rows, hi), k,
-                          lo + (k + team->n_threads) * p->chunk_rows);
+                for (ptrdiff_t k = 0; k < n_chunks; k++) run_chunk_of(job, p, scratch, lo, hi, k, team->n_threads);
+            }
             fastsvm_wait(team);
             /* Every thread adds up the same numbers, so that all agree whether to go on. */
             for (ptrdiff_t k = 0; k < n_chunks; k++) {

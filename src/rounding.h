@@ -2,34 +2,41 @@
  * doubles run in eight lanes, so that every level adds in the same order.
  */
 
-/* V = (W - last) * inverse, in double; no `last` (NULL) is 0, no `inverse` is 1. */
-INLINE double scaled_difference(const float *W, const float *last, const float *inverse, ptrdiff_t k) {
-    const double v = last ? (double)W[k] - last[k] : W[k];
-    return inverse ? v * inverse[k] : v;
+/* V = (W - last) * inverse in double, for n <= FASTSVM_EXACT_SLICE features; no `last` (NULL) is 0, no `inverse` is 1.
+ */
+INLINE void scaled_differences(const float *RESTRICT W, const float *RESTRICT last, const float *RESTRICT inverse,
+                               ptrdiff_t n, double *RESTRICT V) {
+    if (last)
+        for (ptrdiff_t k = 0; k < n; k++) V[k] = (double)W[k] - last[k];
+    else
+        for (ptrdiff_t k = 0; k < n; k++) V[k] = W[k];
+    if (inverse)
+        for (ptrdiff_t k = 0; k < n; k++) V[k] *= inverse[k];
 }
 
-INLINE double sum_of_eight(const double *s) {
+/* Sum of n terms: number k in lane k mod 8. */
+INLINE double sum_in_lanes(const double *x, ptrdiff_t n) {
+    double s[8] = {0};
+    ptrdiff_t k = 0;
+    for (; k + 8 <= n; k += 8)
+        for (int j = 0; j < 8; j++) s[j] += x[k + j];
+    for (int j = 0; k + j < n; j++) s[j] += x[k + j];
     return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7]));
 }
 
-/* Largest size of V; NaN where it is not finite. */
-static double measure(const float *RESTRICT W, const float *RESTRICT last, const float *RESTRICT inverse, ptrdiff_t n) {
-    double largest[8] = {0}, finite[8] = {0};
-    ptrdiff_t k = 0;
-    for (; k + 8 <= n; k += 8) {
-        for (int j = 0; j < 8; j++) {
-            const double v = scaled_difference(W, last, inverse, k + j), size = v < 0 ? -v : v;
-            largest[j] = size > largest[j] ? size : largest[j];
-            finite[j] += v - v;
-        }
+/* Largest size of V; NaN where it is not finite. Sizes have the order of their bits, and no finite one has the bits of
+ * infinity. */
+static double measure(const float *W, const float *last, const float *inverse, ptrdiff_t n) {
+    double V[FASTSVM_EXACT_SLICE], size;
+    int64_t bits[FASTSVM_EXACT_SLICE], largest = 0;
+    scaled_differences(W, last, inverse, n, V);
+    memcpy(bits, V, (size_t)n * sizeof *V);
+    for (ptrdiff_t k = 0; k < n; k++) {
+        const int64_t of_size = bits[k] & INT64_MAX;
+        largest = of_size > largest ? of_size : largest;
     }
-    for (; k < n; k++) {
-        const double v = scaled_difference(W, last, inverse, k), size = v < 0 ? -v : v;
-        largest[0] = size > largest[0] ? size : largest[0];
-        finite[0] += v - v;
-    }
-    for (int j = 1; j < 8; j++) largest[0] = largest[j] > largest[0] ? largest[j] : largest[0];
-    return sum_of_eight(finite) == 0 ? largest[0] : (double)NAN;
+    memcpy(&size, &largest, sizeof size);
+    return isfinite(size) ? size : (double)NAN;
 }
 
 /* Digits of q = V / unit rounded, for n <= FASTSVM_EXACT_SLICE features, and their sums. `rounded` = q * unit, if
@@ -39,12 +46,10 @@ static void round_weights(const float *RESTRICT W, const float *RESTRICT last, c
                           int8_t *RESTRICT middle, int8_t *RESTRICT low, float *RESTRICT rounded,
                           fastsvm_digit_sums *sums) {
     int32_t q[FASTSVM_EXACT_SLICE];
-    double moment[8] = {0}, lowest[8] = {0};
+    double V[FASTSVM_EXACT_SLICE];
     const double per_unit = 1 / unit;
-    for (ptrdiff_t k = 0; k < n; k++) {
-        const double v = scaled_difference(W, last, inverse, k) * per_unit;
-        q[k] = (int32_t)(v + (v < 0 ? -0.5 : 0.5));
-    }
+    scaled_differences(W, last, inverse, n, V);
+    for (ptrdiff_t k = 0; k < n; k++) q[k] = (int32_t)(V[k] * per_unit + copysign(0.5, V[k]));
     int32_t sum[3] = {0}, size[3] = {0};
     for (ptrdiff_t k = 0; k < n; k++) {
         const int32_t digit0 = ((q[k] + 128) & 255) - 128, rest = (q[k] - digit0) >> 8;
@@ -57,44 +62,31 @@ static void round_weights(const float *RESTRICT W, const float *RESTRICT last, c
         size[1] += digit1 < 0 ? -digit1 : digit1;
         size[2] += digit2 < 0 ? -digit2 : digit2;
     }
-    if (mean) {
-        ptrdiff_t k = 0;
-        for (; k + 8 <= n; k += 8)
-            for (int j = 0; j < 8; j++) {
-                moment[j] += q[k + j] * (mean[k + j] + origin);
-                lowest[j] += low[k + j] * (mean[k + j] + origin);
-            }
-        for (; k < n; k++) {
-            moment[0] += q[k] * (mean[k] + origin);
-            lowest[0] += low[k] * (mean[k] + origin);
-        }
-    }
     if (rounded)
         for (ptrdiff_t k = 0; k < n; k++) rounded[k] = (float)(q[k] * unit);
     sums->sum = sum[2] * 65536.0 + sum[1] * 256.0 + sum[0];
     sums->size = size[2] * 65536.0 + size[1] * 256.0 + size[0];
     sums->lowest_sum = sum[0], sums->lowest_size = size[0];
-    sums->moment = mean ? sum_of_eight(moment) : sums->sum * origin;
-    sums->lowest_moment = mean ? sum_of_eight(lowest) : sum[0] * 128.0;
+    sums->moment = sums->sum * origin, sums->lowest_moment = sum[0] * 128.0;
+    if (!mean) return;
+    for (ptrdiff_t k = 0; k < n; k++) V[k] = q[k] * (mean[k] + origin);
+    sums->moment = sum_in_lanes(V, n);
+    for (ptrdiff_t k = 0; k < n; k++) V[k] = low[k] * (mean[k] + origin);
+    sums->lowest_moment = sum_in_lanes(V, n);
 }
 
-/* A row of D^T u becomes D^T (u - origin - mean); returns its product with W * inverse. */
+/* A row of D^T u becomes D^T (u - origin - mean), for n <= FASTSVM_EXACT_SLICE features; returns its product with
+ * W * inverse. */
 static double center(double *RESTRICT total, double db, const float *RESTRICT mean, double origin,
                      const float *RESTRICT inverse, const float *RESTRICT W, ptrdiff_t n) {
-    double product[8] = {0};
-    ptrdiff_t k = 0;
+    double products[FASTSVM_EXACT_SLICE];
     if (mean)
-        for (ptrdiff_t j = 0; j < n; j++) total[j] -= db * (mean[j] + origin);
+        for (ptrdiff_t k = 0; k < n; k++) total[k] -= db * (mean[k] + origin);
     else
-        for (ptrdiff_t j = 0; j < n; j++) total[j] -= db * origin;
-    if (inverse) {
-        for (; k + 8 <= n; k += 8)
-            for (int j = 0; j < 8; j++) product[j] += total[k + j] * inverse[k + j] * W[k + j];
-        for (; k < n; k++) product[0] += total[k] * inverse[k] * W[k];
-    } else {
-        for (; k + 8 <= n; k += 8)
-            for (int j = 0; j < 8; j++) product[j] += total[k + j] * W[k + j];
-        for (; k < n; k++) product[0] += total[k] * W[k];
-    }
-    return sum_of_eight(product);
+        for (ptrdiff_t k = 0; k < n; k++) total[k] -= db * origin;
+    if (inverse)
+        for (ptrdiff_t k = 0; k < n; k++) products[k] = total[k] * inverse[k] * W[k];
+    else
+        for (ptrdiff_t k = 0; k < n; k++) products[k] = total[k] * W[k];
+    return sum_in_lanes(products, n);
 }
