@@ -1,6 +1,7 @@
 /* A pool of helpers for short work. A thread of OpenMP's that has gone to sleep is waited for until it runs again, some
- * milliseconds on a virtual machine, and costs more than a step takes. Here helpers spin for some tens of microseconds
- * after work, then sleep; the caller begins at once, and shuts the door on helpers that have not come when it is done.
+ * milliseconds on a virtual machine, and costs more than a step takes. Here helpers spin for some hundreds of
+ * microseconds after work, then sleep; the caller begins at once, and shuts the door on helpers that have not come when
+ * it is done.
  *
  * `door` holds, in one word, how many helpers may still come in and how many are inside. `busy` is held by the caller
  * whose work it is; a second caller at the same time works alone. A child of fork has no helpers and may make its own.
