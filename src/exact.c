@@ -30,9 +30,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #define ROWS FASTSVM_MAX_TILE_ROWS
 #define TILE_BYTES (384 * 1024)
@@ -379,7 +376,8 @@ static double total_penalty(const fastsvm_job *job, const exact *p) {
 }
 
 /* What every thread of a team does. */
-static void work(fastsvm_job *job, exact *p, int thread, fastsvm_barrier *team) {
+static void work(fastsvm_job *job, void *plan_of_job, int thread, fastsvm_barrier *team) {
+    exact *p = plan_of_job;
     thread_state *s = state_of(p, thread);
     const ptrdiff_t n_updates = ceil_div(job->n_rows, job->batch_size);
     const int n_threads = team->n_threads;
@@ -448,18 +446,7 @@ int fastsvm_run_exact(fastsvm_job *job, int n_threads) {
     exact p;
     n_threads = (int)max(1, min(n_threads, ceil_div(min(job->batch_size, job->n_rows), 4)));
     if (make_plan(job, n_threads, &p)) return -1;
-    fastsvm_barrier team = FASTSVM_BARRIER;
-#ifdef _OPENMP
-    if (n_threads > 1) {
-#pragma omp parallel num_threads(n_threads)
-        {
-#pragma omp single
-            team.n_threads = omp_get_num_threads(); /* may be fewer than asked for */
-            work(job, &p, omp_get_thread_num(), &team);
-        }
-    } else
-#endif
-        work(job, &p, 0, &team);
+    fastsvm_in_team(n_threads, work, job, &p);
     free(p.memory);
     return 0;
 }

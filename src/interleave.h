@@ -24,8 +24,6 @@
 
 INLINE ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 
-INLINE ptrdiff_t max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
-
 INLINE ptrdiff_t padded(ptrdiff_t n) { return (n + 63) / 64 * 64; }
 
 /* The first n of 64. */
@@ -53,7 +51,8 @@ INLINE void add_sixteen(__m512i x, ptrdiff_t n, double *sum) {
         _mm512_storeu_pd(sum + 8, _mm512_add_pd(_mm512_loadu_pd(sum + 8), high));
         return;
     }
-    const __mmask16 mask = (__mmask16)first(max(0, n));
+    if (n <= 0) return;
+    const __mmask16 mask = (__mmask16)first(n);
     const __mmask8 mask_low = (__mmask8)mask, mask_high = (__mmask8)(mask >> 8);
     _mm512_mask_storeu_pd(sum, mask_low, _mm512_add_pd(_mm512_maskz_loadu_pd(mask_low, sum), low));
     if (mask_high)

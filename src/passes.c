@@ -210,6 +210,22 @@ static double total_penalty(const fastsvm_job *job, const plan *p) {
     return 0.5 * job->alpha * squares + 0.5 * job->alpha_intercept * p->squares[p->n_slices];
 }
 
+void fastsvm_in_team(int n_threads, fastsvm_work *work, fastsvm_job *job, void *plan) {
+    fastsvm_barrier team = FASTSVM_BARRIER;
+#ifdef _OPENMP
+    if (n_threads > 1) {
+#pragma omp parallel num_threads(n_threads)
+        {
+#pragma omp single
+            team.n_threads = omp_get_num_threads(); /* may be fewer than asked for */
+            work(job, plan, omp_get_thread_num(), &team);
+        }
+        return;
+    }
+#endif
+    work(job, plan, 0, &team);
+}
+
 /* Chunk k of the wave [lo, hi). */
 static void run_chunk_of(const fastsvm_job *job, const plan *p, char *scratch, ptrdiff_t lo, ptrdiff_t hi, ptrdiff_t k,
                          int n_threads) {
@@ -218,7 +234,8 @@ static void run_chunk_of(const fastsvm_job *job, const plan *p, char *scratch, p
 }
 
 /* What every thread of a team does. */
-static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *team) {
+static void work(fastsvm_job *job, void *plan_of_job, int thread, fastsvm_barrier *team) {
+    const plan *p = plan_of_job;
     char *scratch = p->scratch + thread * p->scratch_bytes;
     const int gradient = wants_gradient(job);
     const ptrdiff_t n_updates = ceil_div(job->n_rows, job->batch_size);
@@ -278,18 +295,7 @@ int fastsvm_run(fastsvm_job *job, int n_threads) {
     if (fastsvm_exact_applies(job)) return fastsvm_run_exact(job, n_threads);
     if (fastsvm_is_wide(job)) return fastsvm_run_wide(job, n_threads);
     if (make_plan(job, &n_threads, &p)) return -1;
-    fastsvm_barrier team = FASTSVM_BARRIER;
-#ifdef _OPENMP
-    if (n_threads > 1) {
-#pragma omp parallel num_threads(n_threads)
-        {
-#pragma omp single
-            team.n_threads = omp_get_num_threads(); /* may be fewer than asked for */
-            work(job, &p, omp_get_thread_num(), &team);
-        }
-    } else
-#endif
-        work(job, &p, 0, &team);
+    fastsvm_in_team(n_threads, work, job, &p);
     free(p.memory);
     return 0;
 }

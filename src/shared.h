@@ -30,6 +30,11 @@ static inline void locate_rows(const fastsvm_job *job, ptrdiff_t first, ptrdiff_
         rows[i] = job->X + (job->order ? (ptrdiff_t)job->order[first + i] : first + i) * bytes;
 }
 
+/* passes.c. Calls `work` once on each thread of a team, and returns when all have returned. `omp for` in it shares out
+ * its loops. */
+typedef void fastsvm_work(fastsvm_job *job, void *plan, int thread, fastsvm_barrier *team);
+void fastsvm_in_team(int n_threads, fastsvm_work *work, fastsvm_job *job, void *plan);
+
 /* passes.c. n <= WEIGHTS_AT_ONCE weights that begin at feature k0 of class c, from the sums of D^T X: their gradient,
  * with the penalty, and their update where there is a rule. */
 void fastsvm_finish_weights(const fastsvm_job *job, const double *sums, ptrdiff_t c, ptrdiff_t k0, ptrdiff_t n,

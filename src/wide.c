@@ -15,9 +15,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #define MIN_CLASSES 64
 #define MIN_ROWS 16
@@ -246,7 +243,8 @@ static void prepare(const fastsvm_job *job, const plan *p, fastsvm_barrier *team
 }
 
 /* What every thread of a team does. */
-static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *team) {
+static void work(fastsvm_job *job, void *plan_of_job, int thread, fastsvm_barrier *team) {
+    const plan *p = plan_of_job;
     char *scratch = p->scratch + thread * p->scratch_bytes;
     const ptrdiff_t n_updates = ceil_div(job->n_rows, job->batch_size);
     int64_t n_correct = 0;
@@ -296,18 +294,7 @@ static void work(fastsvm_job *job, const plan *p, int thread, fastsvm_barrier *t
 int fastsvm_run_wide(fastsvm_job *job, int n_threads) {
     plan p;
     if (make_plan(job, &n_threads, &p)) return -1;
-    fastsvm_barrier team = FASTSVM_BARRIER;
-#ifdef _OPENMP
-    if (n_threads > 1) {
-#pragma omp parallel num_threads(n_threads)
-        {
-#pragma omp single
-            team.n_threads = omp_get_num_threads(); /* may be fewer than asked for */
-            work(job, &p, omp_get_thread_num(), &team);
-        }
-    } else
-#endif
-        work(job, &p, 0, &team);
+    fastsvm_in_team(n_threads, work, job, &p);
     free(p.memory);
     return 0;
 }
