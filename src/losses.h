@@ -137,6 +137,13 @@ INLINE void NAME(clear)(VEC *sums) {
     for (int k = 0; k < N_SUMS; k++) sums[k] = SPLAT((T)0);
 }
 
+#undef TAKE_LARGER
+#define TAKE_LARGER(v, turned)           \
+    do {                                 \
+        const VEC other = (turned);      \
+        v = SELECT(other > v, other, v); \
+    } while (0)
+
 /* Largest score of another class than y. `zero`, running sums, become NaN where a score is not finite, and 0 otherwise.
  */
 INLINE T NAME(largest)(T *s, ptrdiff_t y, ptrdiff_t n, VEC *zero) {
@@ -156,14 +163,11 @@ INLINE T NAME(largest)(T *s, ptrdiff_t y, ptrdiff_t n, VEC *zero) {
         UNROLL
         for (int k = 0; k < width; k++) tops[k] = SELECT(tops[k + width] > tops[k], tops[k + width], tops[k]);
     }
-    T top[LANES];
-    STORE(top, tops[0]);
-    UNROLL
-    for (int width = LANES / 2; width > 0; width /= 2) {
-        UNROLL
-        for (int l = 0; l < width; l++) top[l] = top[l + width] > top[l] ? top[l + width] : top[l];
-    }
-    return top[0];
+    VEC top = tops[0];
+    T first;
+    EACH_TURN(top, TAKE_LARGER)
+    memcpy(&first, &top, sizeof first);
+    return first;
 }
 
 /* First of n scores that equals `value`, or n. */

@@ -1,5 +1,8 @@
 /* Vectors of T as wide as the level's registers (FASTSVM_VECTOR_BYTES), in GNU C's vector extension; where there is
  * none a vector is one number, and the same source is plain C. Included once for each T. */
+#include <stdint.h>
+#include <string.h>
+
 #undef VEC
 #undef LANES
 #undef LOAD
@@ -80,14 +83,50 @@ INLINE void NAME(store_part)(T *p, ptrdiff_t n, VEC v) {
 #endif
 }
 
+/* What TURN makes of a vector: its numbers, each moved towards the first by half of the vector, by a quarter, and so on
+ * until neighbours change places. */
+#undef TURN
+#undef EACH_TURN
+#if defined(__clang__)
+#define TURN(v, ...) __builtin_shufflevector(v, v, __VA_ARGS__)
+#elif defined(__GNUC__)
+#if T_BYTES == 4
+typedef int32_t NAME(places_of_turn) __attribute__((vector_size(FASTSVM_VECTOR_BYTES)));
+#else
+typedef int64_t NAME(places_of_turn) __attribute__((vector_size(FASTSVM_VECTOR_BYTES)));
+#endif
+#define TURN(v, ...) __builtin_shuffle(v, (NAME(places_of_turn)){__VA_ARGS__})
+#endif
+
+/* `with(v, turned)` for each turn in turn: what v's first number is combined with becomes all numbers, by halves. */
+#if !defined(__GNUC__)
+#define EACH_TURN(v, with)
+#elif FASTSVM_VECTOR_BYTES / T_BYTES == 16
+#define EACH_TURN(v, with)                                                  \
+    with(v, TURN(v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)); \
+    with(v, TURN(v, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3)); \
+    with(v, TURN(v, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1)); \
+    with(v, TURN(v, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 0));
+#elif FASTSVM_VECTOR_BYTES / T_BYTES == 8
+#define EACH_TURN(v, with)                    \
+    with(v, TURN(v, 4, 5, 6, 7, 0, 1, 2, 3)); \
+    with(v, TURN(v, 2, 3, 4, 5, 6, 7, 0, 1)); \
+    with(v, TURN(v, 1, 2, 3, 4, 5, 6, 7, 0));
+#elif FASTSVM_VECTOR_BYTES / T_BYTES == 4
+#define EACH_TURN(v, with)        \
+    with(v, TURN(v, 2, 3, 0, 1)); \
+    with(v, TURN(v, 1, 2, 3, 0));
+#elif FASTSVM_VECTOR_BYTES / T_BYTES == 2
+#define EACH_TURN(v, with) with(v, TURN(v, 1, 0));
+#endif
+
+#undef ADD_TURNED
+#define ADD_TURNED(v, turned) (v) += (turned)
+
 /* Sum of a vector's numbers, by halves. */
 INLINE T NAME(sum)(VEC v) {
-    T part[LANES];
-    STORE(part, v);
-    UNROLL
-    for (int width = LANES / 2; width > 0; width /= 2) {
-        UNROLL
-        for (int k = 0; k < width; k++) part[k] += part[k + width];
-    }
-    return part[0];
+    T first;
+    EACH_TURN(v, ADD_TURNED)
+    memcpy(&first, &v, sizeof first);
+    return first;
 }
