@@ -1,6 +1,6 @@
 """fastsvm beside its peers and the machine's limits, measured in one run.
 
-    python benchmarks/compare.py                      # everything: under eight minutes and 8 GB of memory
+    python benchmarks/compare.py                      # everything: under ten minutes and 8 GB of memory
     python benchmarks/compare.py --only pass epoch    # some of the works
     python benchmarks/compare.py --quick              # small, only to see that everything works
 
@@ -269,7 +269,7 @@ def main(argv: list[str] | None = None) -> int:
     if busy > BUSY:
         console.print("[bold]the machine was not quiet: these figures mean little, one way or the other[/bold]")
     if run.missing:
-        console.print(f"not installed and left out: {', '.join(sorted(run.missing))}")
+        console.print(f"not installed and left out: {', '.join(sorted(run.missing))} (pip install '.[bench]')", markup=False)
     if options.json:
         options.json.write_text(json.dumps(run.report(records, found), indent=1) + "\n")
     short = [record for record in records if record["met"] is False]

@@ -36,7 +36,7 @@ from fastsvm.gradients import GradientCheck, check_objective_gradient
 from fastsvm.losses import LOSSES, Loss, RegisteredLoss, as_loss
 from fastsvm.optimizers import OPTIMIZERS, Optimizer
 from fastsvm.schedules import Schedule, rates
-from fastsvm.validation import check_flag, check_real, plain_name
+from fastsvm.validation import check_choice, check_flag, check_integer, check_real, plain_name
 
 MAX_SLOTS = 3
 
@@ -62,7 +62,8 @@ def register_loss(name: str, leaf: Callable[..., Any], *, replace: bool = False,
     leaf : callable ``(scores, y, dscores, *parameters) -> loss``
         ``scores`` (n_classes,) finite numbers of the weights' dtype, ``y`` the row's class; fills ``dscores`` (n_classes,), the
         gradient on the scores, all of it, and returns the loss. Numba must be able to compile it (nopython mode), or has
-        already (``numba.njit``). At a kink, any subgradient will do.
+        already (``numba.njit``). At a kink, any subgradient will do. It must not change ``scores``, raise, or write outside
+        ``dscores``: that is checked here, on a few scores, and not in training.
     replace : bool, default False
         Whether another registered loss of that name gives way.
     **parameters : float
@@ -145,9 +146,11 @@ def register_update(
     TypeError, ValueError
         As by :func:`register_loss`.
     """
-    slots = tuple(slots)
-    if isinstance(slots, str) or len(slots) > MAX_SLOTS or not all(isinstance(s, str) and s.isidentifier() for s in slots):
-        raise ValueError(f"slots must be at most {MAX_SLOTS} names; got {slots!r}")
+    names = () if isinstance(slots, str) else tuple(slots)
+    proper = all(isinstance(name, str) and name.isidentifier() and name not in ("x", "g", "step") for name in names)
+    if isinstance(slots, str) or len(names) > MAX_SLOTS or not proper or len(set(names)) < len(names):
+        raise ValueError(f"slots must be at most {MAX_SLOTS} different names, none of them x, g or step; got {slots!r}")
+    slots = names
     defaults = _defaults("leaf", leaf, ("x", "g", *slots, "learning_rate", "step"), hyperparameters)
     _check_name(name, OPTIMIZERS, RegisteredUpdate, replace)
     for dtype in (np.float64, np.float32):
@@ -183,6 +186,8 @@ def check_loss(
     GradientCheck
         ``passed`` says whether it is right. At most 100 coordinates are checked; those at kinks are set apart.
     """
+    n_classes = check_integer("n_classes", n_classes, at_least=2)
+    dtype = check_choice("dtype", dtype, ("float64", "float32"))
     rng = np.random.default_rng(seed)
     X, y = rng.normal(size=(50, 8)).astype(dtype), rng.integers(0, n_classes, 50)
     W = rng.normal(size=(n_classes, 8)).astype(dtype)
@@ -233,15 +238,17 @@ def _make(name: str, base: type, defaults: list[tuple[str, Any]], body: dict[str
 
 
 def _compile(leaf: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-    """What the compiled leaf returns."""
+    """What the compiled leaf returns, for once with all indices checked."""
     from numba.core.errors import NumbaError
 
-    from fastsvm.backends.numba import compile_leaf
+    from fastsvm.backends.numba import compile_for_trial
 
     try:
-        return compile_leaf(leaf)(*arguments)
+        return compile_for_trial(leaf)(*arguments)
     except NumbaError as error:
         raise TypeError(f"leaf must be a function that Numba can compile (nopython mode); it says: {error}") from error
+    except IndexError as error:
+        raise ValueError(f"leaf must stay inside its arrays, for nothing checks that later; {error}") from error
 
 
 def _try_loss(leaf: Callable[..., Any], parameters: tuple[float, ...], dtype: type) -> None:
@@ -250,7 +257,10 @@ def _try_loss(leaf: Callable[..., Any], parameters: tuple[float, ...], dtype: ty
         scores: Any = np.linspace(-1.3, 1.7, n_classes, dtype=dtype)
         for y in range(n_classes):
             dscores: Any = np.full(n_classes, np.nan, dtype)
-            value = _compile(leaf, (scores.copy(), y, dscores, *(dtype(p) for p in parameters)))
+            given = scores.copy()
+            value = _compile(leaf, (given, y, dscores, *(dtype(p) for p in parameters)))
+            if not np.array_equal(given, scores):
+                raise ValueError(f"leaf must not change scores; it made {given.tolist()} of {scores.tolist()}")
             if not isinstance(value, numbers.Real):
                 raise TypeError(f"leaf must return the loss, a number; got {value!r}")
             if not math.isfinite(value):

@@ -26,8 +26,8 @@ Every function below takes these keyword arguments:
 ``backend`` : {"auto", "native", "numba", "reference"} or None
     ``None`` asks :func:`fastsvm.set_backend`, then the environment variable ``FASTSVM_BACKEND``.
 ``n_threads`` : int or None
-    ``None`` asks ``FASTSVM_NUM_THREADS``, ``OMP_NUM_THREADS``, then the cores available; −1 is all of them. It never changes
-    a bit of the result.
+    ``None`` asks ``FASTSVM_NUM_THREADS``, ``OMP_NUM_THREADS``, then the cores available; −1 is all of them, −2 all but
+    one. It never changes a bit of the result.
 
 and raises ``TypeError`` or ``ValueError`` naming the argument that does not fit, and ``OverflowError`` where finite
 arguments give scores or a loss that are not finite. Memory beyond the outputs is a few MiB: ``X`` is read in place.
@@ -97,6 +97,8 @@ def loss_and_gradient(
     value = backends.get(backend, problem.loss).gradient(W, b, problem, dW, db, backends.resolve_threads(n_threads))
     if not np.isfinite(value):
         raise_non_finite(f"the loss is {value}", problem.samples, W=W, b=b)
+    if not np.isfinite(dW).all():
+        raise_non_finite("the gradient on W is not finite", problem.samples, W=W, b=b)
     return value, dW, db
 
 
@@ -133,9 +135,18 @@ def evaluate(
     return value, correct / len(problem.y)
 
 
-def loss_value(*args: Any, **kwargs: Any) -> float:
+def loss_value(
+    W: np.ndarray,
+    X: np.ndarray,
+    y: np.ndarray,
+    b: np.ndarray | None = None,
+    loss: Loss | str = WestonWatkins(),
+    alpha: float = 0.0,
+    sample_weight: np.ndarray | None = None,
+    **options: Any,
+) -> float:
     """Return the objective alone. Parameters as in :func:`loss_and_gradient`."""
-    return evaluate(*args, **kwargs)[0]
+    return evaluate(W, X, y, b, loss, alpha, sample_weight, **options)[0]
 
 
 def losses(

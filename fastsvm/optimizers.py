@@ -123,7 +123,7 @@ class Optimizer:
         x : ndarray, float32 or float64, any shape, C-contiguous, writeable
             Parameters.
         dx : ndarray, of the shape and dtype of ``x``
-            Their gradient; not changed.
+            Their gradient; not changed, and not searched for NaN or infinity, which spread as in NumPy.
         state : the NamedTuple `init` returned for an array of this shape and dtype
         backend, n_threads
             As in :func:`fastsvm.loss_and_gradient`.

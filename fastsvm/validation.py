@@ -117,7 +117,7 @@ def check_array(
     if not (array.flags.c_contiguous and array.flags.aligned):
         raise ValueError(
             f"{name} must be C-contiguous (row after row) and aligned; got strides {array.strides} for "
-            f"{describe(array)}. Make a copy with numpy.ascontiguousarray"
+            f"{describe(array)}. Make a copy with {name}.copy()"
         )
     if writeable and not array.flags.writeable:
         raise ValueError(f"{name} is changed in place and must be writeable; got a read-only array")

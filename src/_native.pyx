@@ -264,4 +264,11 @@ def step(
         fastsvm_step(kernels, rule, row, parameters, gradient, pointers[0], pointers[1], n, n_threads)
 
 
-set_simd_level(os.environ.get("FASTSVM_SIMD") or simd_levels().pop())
+#: Why the environment's level could not be set, for fastsvm.backends.native to raise when it is first used.
+refused_level = None
+set_simd_level(simd_levels().pop())
+if os.environ.get("FASTSVM_SIMD"):
+    try:
+        set_simd_level(os.environ["FASTSVM_SIMD"].lower())
+    except ValueError as error:
+        refused_level = str(error)

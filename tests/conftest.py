@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from types import ModuleType
 
@@ -16,6 +17,11 @@ os.environ["PYTHONSAFEPATH"] = "1"
 import tables
 from cli_runs import write_blobs, write_quadrants
 from fastsvm import backends
+
+
+def pytest_sessionstart() -> None:
+    """A shell that starts pytest in the background lets it ignore Ctrl-C, which some tests send."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(params=backends.NAMES)

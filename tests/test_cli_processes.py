@@ -30,6 +30,14 @@ def test_processes(blobs, tmp_path):
     assert failed.stderr == f"error: No such file or directory: {tmp_path / 'none'}\n"
 
 
+def test_a_simd_level_that_is_not_there_is_bad_input(blobs, monkeypatch):
+    monkeypatch.setenv("FASTSVM_SIMD", "nonsense")
+    failed = process("train", blobs, *QUICK)
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr.startswith("error: FASTSVM_SIMD must be one of baseline")
+    assert failed.stderr.endswith("; got 'nonsense'\n")
+
+
 def test_help_is_quick_to_import():
     code = (
         "import sys; from typer.testing import CliRunner; from fastsvm.cli import app;"

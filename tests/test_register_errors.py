@@ -16,6 +16,24 @@ def hinge(scores, y, dscores, delta, width):
     return delta + scores[y]
 
 
+def writes_outside(scores, y, dscores):
+    for j in range(len(scores) + 1):
+        dscores[j] = 0
+    return 0.0
+
+
+def changes_scores(scores, y, dscores):
+    dscores[:] = 0
+    scores[0] = 5
+    return 0.0
+
+
+def steep(scores, y, dscores):
+    """A gradient that is finite for small scores only."""
+    dscores[:] = np.nan if scores.max() > 100 else 0
+    return scores[y] - scores[y]
+
+
 def plain_descent(x, g, learning_rate, step):
     return x - learning_rate * g
 
@@ -51,6 +69,8 @@ class TestErrors:
         ("new", lambda scores, y, dscores: None, {}, TypeError, "must return the loss, a number; got None"),
         ("new", lambda scores, y, dscores: 0.0, {}, ValueError, "must fill all of dscores"),
         ("new", lambda scores, y, dscores: np.nan * scores[0], {}, ValueError, "must return a finite loss"),
+        ("new", writes_outside, {}, ValueError, "must stay inside its arrays.*out of bounds"),
+        ("new", changes_scores, {}, ValueError, r"must not change scores; it made \[5\.0"),
     ])  # fmt: skip
     def test_losses(self, name, leaf, parameters, error, message):
         with pytest.raises(error, match=message):
@@ -60,7 +80,9 @@ class TestErrors:
     @pytest.mark.parametrize(("name", "leaf", "settings", "error", "message"), [
         ("adam", plain_descent, {}, ValueError, "'adam' is built in"),
         ("taken", plain_descent, {}, ValueError, "'taken' is registered already"),
-        ("new", plain_descent, {"slots": "abcd"}, ValueError, "slots must be at most 3 names"),
+        ("new", plain_descent, {"slots": "v"}, ValueError, "slots must be at most 3 different names, none of them"),
+        ("new", plain_descent, {"slots": ("v", "v")}, ValueError, r"different names.*got \('v', 'v'\)"),
+        ("new", plain_descent, {"slots": ("step",)}, ValueError, r"none of them x, g or step; got \('step',\)"),
         ("new", plain_descent, {"slots": ("v",)}, TypeError, r"must take the arguments \(x, g, v, learning_rate, step\)"),
         ("new", plain_descent, {"learning_rate": 0.0}, ValueError, "learning_rate must be finite and > 0"),
         ("new", descent_with_slot, {"slots": ("v",), "momentum": 1.0}, ValueError, "momentum must be finite and >= 0 and < 1"),
@@ -86,3 +108,19 @@ class TestErrors:
         assert fastsvm.score_loss_and_gradient(scores, np.array([0]), first, backend="reference")[0] == 3.0
         with pytest.raises(ValueError, match="'softmax' is built in"):
             fastsvm.register_loss("softmax", half, replace=True, factor=1.0)
+
+    @pytest.mark.parametrize("backend", ["numba", "reference"])
+    def test_a_gradient_that_is_not_finite_is_found_while_it_is_used(self, backend):
+        loss = fastsvm.register_loss("steep", steep, replace=True)()
+        X, y, W = np.array([[1.0], [1000.0]]), np.array([0, 1]), np.array([[1.0], [2.0]])
+        with pytest.raises(OverflowError, match="the loss is nan"):
+            fastsvm.loss_and_gradient(W, X, y, loss=loss, backend=backend)
+
+
+@pytest.mark.parametrize(("setting", "message"), [
+    ({"n_classes": 1}, "n_classes must be an integer >= 2; got 1"),
+    ({"dtype": "float16"}, "dtype must be one of 'float64', 'float32'; got 'float16'"),
+])  # fmt: skip
+def test_settings_of_check_loss(setting, message):
+    with pytest.raises(ValueError, match=message):
+        fastsvm.check_loss("softmax", **setting)

@@ -40,6 +40,11 @@ def as_leaf(function: Callable[..., Any]) -> Any:
     return function if isinstance(function, Dispatcher) else njit(nogil=True, error_model="numpy")(function)
 
 
+def for_trial(function: Callable[..., Any]) -> Any:
+    """The same with indices checked."""
+    return njit(error_model="numpy", boundscheck=True)(getattr(function, "py_func", function))
+
+
 @functools.cache
 def row_loss(function: Callable[..., Any], count: int) -> Any:
     """What stands in for ``row_loss``: the user's leaf with its ``count`` parameters."""
@@ -51,7 +56,11 @@ def row_loss(function: Callable[..., Any], count: int) -> Any:
             if not np.isfinite(s[j]):
                 dscores[:] = np.nan
                 return np.nan
-        return np.float64(user(s, y, dscores, *to_fixed_tuple(parameters, count)))
+        value = np.float64(user(s, y, dscores, *to_fixed_tuple(parameters, count)))
+        for j in range(len(dscores)):
+            if not np.isfinite(dscores[j]):
+                return np.nan
+        return value
 
     return row_loss
 

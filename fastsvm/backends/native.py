@@ -1,6 +1,7 @@
 """The contract of :mod:`fastsvm.backends` over the C kernels: ahead of time, no warm-up, SIMD level chosen once at import.
 
-The environment variable ``FASTSVM_SIMD`` lowers the level (``baseline``, ``avx2``, ``avx512``).
+The environment variable ``FASTSVM_SIMD`` lowers the level (``baseline``, ``avx2``, ``avx512``, ``vnni``, ``amx``);
+importing this module raises ``ValueError`` where the machine has not got that level.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ RULES = {name: k for k, name in enumerate(("sgd", "momentum", "nesterov", "adagr
 SERIAL_PRODUCTS = 200_000
 SERIAL_PARAMETERS = 100_000
 SERIAL_STEP = 16_384
+
+if _native.refused_level:
+    raise ValueError(_native.refused_level)
 
 if not _native.openmp() and (os.cpu_count() or 1) > 1:
     warnings.warn(

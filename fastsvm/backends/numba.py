@@ -92,7 +92,7 @@ def _call(loop: Callable[..., Any], n_threads: int, *arguments: Any, own: tuple[
 
 
 #: Compiles a user's leaf for a trial.
-compile_leaf = _numba_registered.as_leaf
+compile_for_trial = _numba_registered.for_trial
 
 
 def _slots(prefix: str, slots: tuple[np.ndarray, ...]) -> dict[str, np.ndarray]:

@@ -40,7 +40,9 @@ def loss_rows(scores: np.ndarray, y: np.ndarray, loss: Loss) -> tuple[np.ndarray
     rows = np.arange(n)
     if isinstance(loss, RegisteredLoss):
         dscores, parameters = np.empty_like(scores), np.array(loss.parameters(), scores.dtype)
-        return np.array([plain(loss.leaf)(scores[i], y[i], dscores[i], *parameters) for i in rows]), dscores
+        values = np.array([plain(loss.leaf)(scores[i], y[i], dscores[i], *parameters) for i in rows])
+        values[~np.isfinite(dscores).all(axis=1)] = np.nan
+        return values, dscores
     others = np.arange(n_classes) != y[:, None]
     if isinstance(loss, Softmax):
         shifted = scores - scores.max(axis=1, keepdims=True)
