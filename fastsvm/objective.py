@@ -30,7 +30,7 @@ Every function below takes these keyword arguments:
     one. It never changes a bit of the result.
 
 and raises ``TypeError`` or ``ValueError`` naming the argument that does not fit, and ``OverflowError`` where finite
-arguments give scores or a loss that are not finite. Memory beyond the outputs is a few MiB: ``X`` is read in place.
+arguments give scores, a loss or a gradient that are not finite. Memory beyond the outputs is a few MiB: ``X`` is read in place.
 """
 
 from __future__ import annotations

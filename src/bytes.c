@@ -239,16 +239,6 @@ static void run_block(const plan *p, thread_state *s, ptrdiff_t block, ptrdiff_t
     }
 }
 
-static double penalty_of(const fastsvm_job *job, ptrdiff_t candidate) {
-    const ptrdiff_t C = job->n_classes, D = job->n_features;
-    double penalty = 0;
-    for (ptrdiff_t c = 0; c < C && job->alpha > 0; c++)
-        penalty += 0.5 * job->alpha * job->kernels->rows->squares((const float *)job->W + (candidate * C + c) * D, D);
-    if (job->b && job->alpha_intercept > 0)
-        penalty += 0.5 * job->alpha_intercept * job->kernels->rows->squares((const float *)job->b + candidate * C, C);
-    return penalty;
-}
-
 /* What every thread of a team does. */
 static void work(const plan *p, int thread, double *out, int64_t *n_correct) {
     thread_state *s = (thread_state *)(p->scratch + thread * p->scratch_bytes);
@@ -262,7 +252,7 @@ static void work(const plan *p, int thread, double *out, int64_t *n_correct) {
         for (ptrdiff_t k = 0; k < n_group; k++) {
             double loss = 0;
             for (ptrdiff_t block = 0; block < p->n_blocks; block++) loss += p->block_loss[block * p->group + k];
-            if (out) out[first + k] = loss / p->job->n_rows + penalty_of(p->job, first + k);
+            if (out) out[first + k] = loss / p->job->n_rows + fastsvm_penalty(p->job, first + k);
         }
     }
 #pragma omp master

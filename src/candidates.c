@@ -129,7 +129,7 @@ static void run_share(const plan *p, char *scratch, ptrdiff_t lo, ptrdiff_t n, p
     }
 }
 
-static double penalty_of(const fastsvm_job *job, ptrdiff_t candidate) {
+double fastsvm_penalty(const fastsvm_job *job, ptrdiff_t candidate) {
     const fastsvm_rows *leaf = job->kernels->rows;
     const ptrdiff_t item = job->kernels->tiles->item, C = job->n_classes, D = job->n_features;
     double squares = 0, penalty = 0;
@@ -159,7 +159,7 @@ static void work(const plan *p, int thread, double *out) {
             for (ptrdiff_t part = 0; part < p->n_parts; part++) p->sums[k] += p->parts[part * p->n_candidates + k];
     }
 #pragma omp for schedule(static)
-    for (ptrdiff_t k = 0; k < p->n_candidates; k++) out[k] = p->sums[k] / job->n_rows + penalty_of(job, k);
+    for (ptrdiff_t k = 0; k < p->n_candidates; k++) out[k] = p->sums[k] / job->n_rows + fastsvm_penalty(job, k);
 }
 
 int fastsvm_losses(const fastsvm_job *job, ptrdiff_t n_candidates, double *out, int n_threads) {

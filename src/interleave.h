@@ -9,18 +9,9 @@
 #define FASTSVM_INTERLEAVE_H
 
 #include "integers.h"
+#include "macros.h"
 
 #include <immintrin.h>
-
-#define INLINE static inline __attribute__((always_inline))
-#define PRAGMA(x) _Pragma(#x)
-#if defined(__clang__)
-#define UNROLL PRAGMA(clang loop unroll(full))
-#else
-#define UNROLL PRAGMA(GCC unroll 16)
-#endif
-#define PREFETCH(p) __builtin_prefetch((p), 0, 2)
-#define PREFETCH_NEAR(p) __builtin_prefetch((p), 0, 3)
 
 INLINE ptrdiff_t min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
 

@@ -204,12 +204,6 @@ static void finish_intercept(const fastsvm_job *job, const plan *p, ptrdiff_t n_
     prepare_intercept(job, p);
 }
 
-static double total_penalty(const fastsvm_job *job, const plan *p) {
-    double squares = 0;
-    for (ptrdiff_t k = 0; k < p->n_slices; k++) squares += p->squares[k];
-    return 0.5 * job->alpha * squares + 0.5 * job->alpha_intercept * p->squares[p->n_slices];
-}
-
 void fastsvm_in_team(int n_threads, fastsvm_work *work, fastsvm_job *job, void *plan) {
     fastsvm_barrier team = FASTSVM_BARRIER;
 #ifdef _OPENMP
@@ -251,7 +245,7 @@ static void work(fastsvm_job *job, void *plan_of_job, int thread, fastsvm_barrie
         const ptrdiff_t begin = update * job->batch_size, end = min(begin + job->batch_size, job->n_rows),
                         n = end - begin;
         const ptrdiff_t wave_rows = p->wave_chunks * p->chunk_rows;
-        const double penalty = total_penalty(job, p);
+        const double penalty = penalty_of(job, p->squares, p->n_slices);
         double loss = 0;
         for (ptrdiff_t lo = begin; lo < end; lo += wave_rows) {
             const ptrdiff_t hi = min(lo + wave_rows, end), n_chunks = ceil_div(hi - lo, p->chunk_rows);

@@ -27,12 +27,6 @@
 #define GRADIENT_DEPTH 336 /* roundings of one sign add up to 1e-5 beyond some 500 rows of float */
 #define FETCH_STEPS 16
 
-#if defined(__GNUC__)
-#define FETCH(p) __builtin_prefetch((p), 0, 3)
-#else
-#define FETCH(p) ((void)(p))
-#endif
-
 /* sums += columns of A x rows of B for `depth` steps, A's numbers `apart` and its steps `step` numbers apart. */
 INLINE void NAME(multiply)(VEC (*sums)[2], const int m, const int v, const T *a, const int apart, const int step,
                            const T *b, ptrdiff_t depth) {
@@ -41,8 +35,8 @@ INLINE void NAME(multiply)(VEC (*sums)[2], const int m, const int v, const T *a,
         UNROLL
         for (int j = 0; j < v; j++) u[j] = LOAD(b + j * LANES);
         UNROLL
-        for (int j = 0; j < v; j++) FETCH(b + FETCH_STEPS * WIDTH + j * LANES);
-        if (apart == 1) FETCH(a + FETCH_STEPS * step);
+        for (int j = 0; j < v; j++) PREFETCH_NEAR(b + FETCH_STEPS * WIDTH + j * LANES);
+        if (apart == 1) PREFETCH_NEAR(a + FETCH_STEPS * step);
         UNROLL
         for (int i = 0; i < m; i++) {
             const VEC x = SPLAT(a[i * apart]);

@@ -30,6 +30,16 @@ static inline void locate_rows(const fastsvm_job *job, ptrdiff_t first, ptrdiff_
         rows[i] = job->X + (job->order ? (ptrdiff_t)job->order[first + i] : first + i) * bytes;
 }
 
+/* The penalty from the squares of the slices of W, and those of the intercept behind them. */
+static inline double penalty_of(const fastsvm_job *job, const double *squares, ptrdiff_t n_slices) {
+    double sum = 0;
+    for (ptrdiff_t k = 0; k < n_slices; k++) sum += squares[k];
+    return 0.5 * job->alpha * sum + 0.5 * job->alpha_intercept * squares[n_slices];
+}
+
+/* candidates.c. The penalty of one of the candidates for the weights that stand one after the other in W and b. */
+double fastsvm_penalty(const fastsvm_job *job, ptrdiff_t candidate);
+
 /* passes.c. Calls `work` once on each thread of a team, and returns when all have returned. `omp for` in it shares out
  * its loops. */
 typedef void fastsvm_work(fastsvm_job *job, void *plan, int thread, fastsvm_barrier *team);

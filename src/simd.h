@@ -1,5 +1,7 @@
 /* Vectors of T as wide as the level's registers (FASTSVM_VECTOR_BYTES), in GNU C's vector extension; where there is
  * none a vector is one number, and the same source is plain C. Included once for each T. */
+#include "macros.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -24,29 +26,10 @@ typedef T VEC;
 #define SPLAT(s) (s)
 #endif
 
-#ifndef FASTSVM_SIMD_MACROS
-#define FASTSVM_SIMD_MACROS
-#if defined(__GNUC__)
-#define INLINE static inline __attribute__((always_inline))
-#define PRAGMA(x) _Pragma(#x)
-#if defined(__clang__)
-#define UNROLL PRAGMA(clang loop unroll(full))
-#else
-#define UNROLL PRAGMA(GCC unroll 16)
-#endif
-#define PREFETCH(p) __builtin_prefetch((p), 0, 2)
-#define RESTRICT __restrict__
-#if defined(__AVX2__)
+#if defined(__GNUC__) && defined(__AVX2__) && !defined(FIRST_OF_8)
 #include <immintrin.h>
 #define FIRST_OF_8(n) _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
 #define FIRST_OF_4(n) _mm256_cmpgt_epi64(_mm256_set1_epi64x((n)), _mm256_setr_epi64x(0, 1, 2, 3))
-#endif
-#else
-#define INLINE static __inline
-#define UNROLL
-#define PREFETCH(p) ((void)(p))
-#define RESTRICT __restrict
-#endif
 #endif
 
 /* The first n < LANES numbers at p, then zeros; never reads past them. */

@@ -227,12 +227,6 @@ static void sum_intercept(const fastsvm_job *job, const plan *p, ptrdiff_t n_pie
     if (last) fastsvm_finish_intercept(job, p->db_sum, n_batch, update, p->intercept_gradient);
 }
 
-static double total_penalty(const fastsvm_job *job, const plan *p) {
-    double squares = 0;
-    for (ptrdiff_t k = 0; k < p->n_slices; k++) squares += p->squares[k];
-    return 0.5 * job->alpha * squares + 0.5 * job->alpha_intercept * p->squares[p->n_slices];
-}
-
 /* The weights as the next update reads them. */
 static void prepare(const fastsvm_job *job, const plan *p, fastsvm_barrier *team) {
 #pragma omp master
@@ -254,7 +248,7 @@ static void work(fastsvm_job *job, void *plan_of_job, int thread, fastsvm_barrie
         const ptrdiff_t begin = update * job->batch_size, end = min(begin + job->batch_size, job->n_rows),
                         n = end - begin;
         prepare(job, p, team);
-        const double penalty = total_penalty(job, p);
+        const double penalty = penalty_of(job, p->squares, p->n_slices);
         double loss = 0;
         for (ptrdiff_t lo = begin; lo < end; lo += p->block_rows) {
             const ptrdiff_t hi = min(lo + p->block_rows, end), n_pieces = ceil_div(hi - lo, p->piece_rows);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -16,12 +17,21 @@ os.environ["PYTHONSAFEPATH"] = "1"
 
 import tables
 from cli_runs import write_blobs, write_quadrants
-from fastsvm import backends
+from fastsvm import _native, backends
 
 
 def pytest_sessionstart() -> None:
     """A shell that starts pytest in the background lets it ignore Ctrl-C, which some tests send."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(params=_native.simd_levels())
+def level(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each SIMD level in turn."""
+    before = _native.simd_level()
+    _native.set_simd_level(request.param)
+    yield request.param
+    _native.set_simd_level(before)
 
 
 @pytest.fixture(params=backends.NAMES)

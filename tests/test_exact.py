@@ -6,7 +6,6 @@ import ctypes
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +20,6 @@ SOURCES = Path(__file__).parents[1] / "src"
 #: holds the products of.
 SHAPES = [(700, 300, 10), (30, 7, 3), (257, 65, 2), (129, 1025, 4), (300, 33, 128), (12, 70_000, 3)]
 LOSSES = [WestonWatkins(), WestonWatkins(0.3), CrammerSinger()]
-
-
-@pytest.fixture(params=_native.simd_levels())
-def level(request: pytest.FixtureRequest) -> Iterator[str]:
-    before = _native.simd_level()
-    _native.set_simd_level(request.param)
-    yield request.param
-    _native.set_simd_level(before)
 
 
 def problem(shape: tuple[int, int, int], dtype: str, seed: int = 0) -> tuple[np.ndarray, ...]:

@@ -45,15 +45,6 @@ shapes = pytest.mark.parametrize("shape", [(57, d, c) for c in CLASSES for d in 
 large_shapes = pytest.mark.parametrize("shape", LARGE_SHAPES, ids=str)
 
 
-@pytest.fixture(params=_native.simd_levels())
-def level(request):
-    """Each SIMD level in turn."""
-    before = _native.simd_level()
-    _native.set_simd_level(request.param)
-    yield request.param
-    _native.set_simd_level(before)
-
-
 def compare_all(case, n_threads=2):
     """Objective, all gradients, scores and correct samples of ``make_problem(*case)`` with the reference in float64."""
     W, b, problem = make_problem(*case)
