@@ -141,6 +141,7 @@ setup(
                     "src/passes.c",
                     "src/wide.c",
                     "src/candidates.c",
+                    "src/combinations.c",
                     "src/exact.c",
                     "src/planes.c",
                     "src/bytes.c",

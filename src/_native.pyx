@@ -89,6 +89,14 @@ cdef extern from "candidates.h" nogil:
     int fastsvm_losses(const fastsvm_job *job, Py_ssize_t n_candidates, double *out, int n_threads)
 
 
+cdef extern from "combinations.h" nogil:
+    int fastsvm_combination_losses(
+        const fastsvm_kernels *kernels, int loss, double delta, const void *scores, Py_ssize_t n_matrices,
+        Py_ssize_t n_rows, Py_ssize_t n_classes, const int64_t *y, const double *sample_weight,
+        const double *coefficients, Py_ssize_t n_points, double *out, int n_threads)
+    int fastsvm_numerical_gradient(const fastsvm_job *job, double h, int central, int n_threads)
+
+
 cdef extern from *:
     """
     #ifdef _OPENMP
@@ -156,11 +164,13 @@ def run(
     int loss=0, double delta=0.0, double alpha=0.0, double alpha_intercept=0.0,
     cnp.ndarray order=None, Py_ssize_t batch_size=0, int rule=-1, cnp.ndarray coefficients=None,
     tuple slots_W=(), tuple slots_b=(), cnp.ndarray scores=None, cnp.ndarray dX=None,
-    cnp.ndarray dW=None, cnp.ndarray db=None, cnp.ndarray losses=None,
+    cnp.ndarray dW=None, cnp.ndarray db=None, cnp.ndarray losses=None, double h=0.0, bint central=True,
 ):
     """Make the passes of a job (see passes.h) and return (updates made, n_correct). ``batch_size`` 0 is one batch of all rows.
 
-    Where ``W`` has three dimensions it holds candidates, and the only result is the objective at each of them, in ``losses``.
+    Where ``W`` has three dimensions it holds candidates, and the only result is the objective at each of them, in ``losses``,
+    or the scores, where ``scores`` has three dimensions; the answer is ``None`` where only other ways lead to these. With ``h`` > 0 the gradient, of W in double, is made of difference
+    quotients without the penalty, from the scores of W.
 
     Raises
     ------
@@ -168,7 +178,7 @@ def run(
         Where working memory is refused; nothing has been changed then.
     """
     cdef fastsvm_job job
-    cdef int failed
+    cdef int failed, both_sides = central
     job.kernels = kernels_for(W)
     cdef Py_ssize_t n_candidates = W.shape[0] if W.ndim == 3 else 0
     job.n_classes, job.n_features = W.shape[W.ndim - 2], W.shape[W.ndim - 1]
@@ -189,11 +199,36 @@ def run(
     with nogil:
         if n_candidates:
             failed = fastsvm_losses(&job, n_candidates, job.losses, n_threads)
+        elif h > 0:
+            failed = fastsvm_numerical_gradient(&job, h, both_sides, n_threads)
         else:
             failed = fastsvm_run(&job, n_threads)
+    if failed < 0:
+        raise MemoryError("not enough memory for the working space of a pass")
+    if failed:
+        return None
+    return job.updates_done, job.n_correct
+
+
+def combination_losses(
+    cnp.ndarray scores not None, cnp.ndarray coefficients not None, cnp.ndarray y not None, cnp.ndarray sample_weight,
+    int loss, double delta, cnp.ndarray out not None, int n_threads,
+):
+    """Fill ``out`` with the mean losses at combinations of the matrices of ``scores``. MemoryError as in `run`."""
+    cdef const fastsvm_kernels *kernels = kernels_for(scores)
+    cdef void *s = data(scores)
+    cdef Py_ssize_t n_matrices = scores.shape[0], n_rows = scores.shape[1], n_classes = scores.shape[2]
+    cdef const int64_t *labels = <const int64_t *> data(y)
+    cdef const double *weight = <const double *> data(sample_weight)
+    cdef const double *table = <const double *> data(coefficients)
+    cdef double *sums = <double *> data(out)
+    cdef Py_ssize_t n_points = coefficients.shape[0]
+    cdef int failed
+    with nogil:
+        failed = fastsvm_combination_losses(
+            kernels, loss, delta, s, n_matrices, n_rows, n_classes, labels, weight, table, n_points, sums, n_threads)
     if failed:
         raise MemoryError("not enough memory for the working space of a pass")
-    return job.updates_done, job.n_correct
 
 
 def score_loss(

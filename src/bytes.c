@@ -28,6 +28,7 @@
 #define MAX_CLASSES 128
 #define MEAN_ROWS 4096
 #define LEFT_OUT 1e-4
+#define MANY_SCORES 16 /* candidates, below which their scores are worth three digits */
 
 /* What makes a score of the sums of products with one vector. */
 typedef struct {
@@ -89,7 +90,8 @@ static int make_plan(const fastsvm_job *job, ptrdiff_t n_candidates, int *n_thre
     p->job = job;
     p->n_candidates = n_candidates;
     p->differences = n_candidates > 1 && job->loss != FASTSVM_SOFTMAX;
-    p->fewest_digits = n_candidates > 1 && job->n_rows >= MEAN_ROWS ? 2 : FASTSVM_DIGITS;
+    const int many = n_candidates >= (job->scores ? MANY_SCORES : 2);
+    p->fewest_digits = many && job->n_rows >= MEAN_ROWS ? 2 : FASTSVM_DIGITS;
     p->flip = job->storage == FASTSVM_INT8 ? 128 : 0;
     fastsvm_planes planes = planes_of(p, 0, 0, FASTSVM_DIGITS);
     p->n_vectors = planes.n_vectors;
@@ -195,25 +197,33 @@ static void make_scores(const plan *p, thread_state *s, ptrdiff_t at, ptrdiff_t 
     }
 }
 
-/* Loss of n rows row by row, for what stacked_loss does not know, and where scores or correct samples are wanted. */
-static double take_rows(const plan *p, thread_state *s, ptrdiff_t begin, ptrdiff_t at, ptrdiff_t n,
-                        int64_t *n_correct) {
+/* Scores of candidate number k for n rows, from row `at` of the block that begins with sample `begin`; those of a
+ * candidate among several may all be shifted, row by row. */
+static void keep_scores(const plan *p, const thread_state *s, ptrdiff_t begin, ptrdiff_t at, ptrdiff_t n, ptrdiff_t k) {
+    const fastsvm_job *job = p->job;
+    const ptrdiff_t C = job->n_classes;
+    float *out = (float *)job->scores + (k * job->n_rows + begin + at) * C;
+    for (ptrdiff_t i = 0; i < n; i++, out += C)
+        for (ptrdiff_t c = 0; c < C; c++) out[c] = s->t[c * ROWS + i];
+}
+
+/* Loss of n rows row by row, for what stacked_loss does not know, and where correct samples are wanted. */
+static double take_rows(const plan *p, thread_state *s, ptrdiff_t at, ptrdiff_t n, int64_t *n_correct) {
     const fastsvm_job *job = p->job;
     const ptrdiff_t C = job->n_classes;
     double loss = 0;
     for (ptrdiff_t i = 0; i < n; i++) {
-        float *row = job->scores ? (float *)job->scores + (begin + at + i) * C : s->row;
+        float *row = s->row;
         int correct;
         for (ptrdiff_t c = 0; c < C; c++) row[c] = s->t[c * ROWS + i];
-        if (!job->y) continue;
         loss += job->kernels->rows->loss(job->loss, job->delta, row, s->y[at + i], s->weight[at + i], C, 0, &correct);
         *n_correct += correct;
     }
     return loss;
 }
 
-/* A block of rows against all candidates of a group. */
-static void run_block(const plan *p, thread_state *s, ptrdiff_t block, ptrdiff_t n_group) {
+/* A block of rows against all candidates of a group, which begins with candidate `first`. */
+static void run_block(const plan *p, thread_state *s, ptrdiff_t block, ptrdiff_t first, ptrdiff_t n_group) {
     const fastsvm_job *job = p->job;
     const ptrdiff_t begin = block * BLOCK_ROWS, n = min(BLOCK_ROWS, job->n_rows - begin);
     const ptrdiff_t group = job->kernels->integers->row_group;
@@ -231,9 +241,11 @@ static void run_block(const plan *p, thread_state *s, ptrdiff_t block, ptrdiff_t
         for (ptrdiff_t at = 0; at < n; at += ROWS) {
             const ptrdiff_t m = min(ROWS, n - at);
             make_scores(p, s, at, k, ceil_div(m, group) * group);
+            if (job->scores) keep_scores(p, s, begin, at, m, first + k);
+            if (!job->y) continue;
             loss += stacked ? job->kernels->rows->stacked_loss(job->loss, s->t, s->y + at, s->weight + at,
                                                                (float)job->delta, job->n_classes, m)
-                            : take_rows(p, s, begin, at, m, p->block_correct + block);
+                            : take_rows(p, s, at, m, p->block_correct + block);
         }
         p->block_loss[block * p->group + k] = loss;
     }
@@ -247,12 +259,12 @@ static void work(const plan *p, int thread, double *out, int64_t *n_correct) {
 #pragma omp for schedule(dynamic, 1)
         for (ptrdiff_t k = 0; k < n_group; k++) prepare(p, first, k);
 #pragma omp for schedule(dynamic, 1)
-        for (ptrdiff_t block = 0; block < p->n_blocks; block++) run_block(p, s, block, n_group);
+        for (ptrdiff_t block = 0; block < p->n_blocks; block++) run_block(p, s, block, first, n_group);
 #pragma omp for schedule(static)
         for (ptrdiff_t k = 0; k < n_group; k++) {
             double loss = 0;
             for (ptrdiff_t block = 0; block < p->n_blocks; block++) loss += p->block_loss[block * p->group + k];
-            if (out) out[first + k] = loss / p->job->n_rows + fastsvm_penalty(p->job, first + k);
+            if (out && p->job->y) out[first + k] = loss / p->job->n_rows + fastsvm_penalty(p->job, first + k);
         }
     }
 #pragma omp master

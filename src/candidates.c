@@ -165,6 +165,7 @@ static void work(const plan *p, int thread, double *out) {
 int fastsvm_losses(const fastsvm_job *job, ptrdiff_t n_candidates, double *out, int n_threads) {
     plan p;
     if (fastsvm_bytes_apply(job)) return fastsvm_byte_losses(job, n_candidates, out, n_threads);
+    if (job->scores) return 1;
     if (make_plan(job, n_candidates, &n_threads, &p)) return -1;
 #ifdef _OPENMP
 #pragma omp parallel num_threads(n_threads) if (n_threads > 1)

@@ -119,6 +119,12 @@ typedef struct {
     /* One update of n parameters in place (fastsvm/optimizers.py has the formulas). */
     void (*update)(int rule, const double *coefficients, void *x, const void *g, void *slot1, void *slot2, ptrdiff_t n);
 
+    /* See combined.h. */
+    void (*lay_differences)(const void *scores, const int64_t *y, ptrdiff_t n, ptrdiff_t n_classes, void *t);
+    void (*combined_losses)(int loss, double delta, const void *t, ptrdiff_t n_matrices, ptrdiff_t n_classes,
+                            const double *weight, int weighted, const double *coefficients, ptrdiff_t n_points,
+                            void *scratch, double *sums);
+
     /* For the exact pass, with T float only; see decide.h and rounding.h. */
     void (*decide)(int loss, const float *t, const float *error, const int32_t *y, float delta, ptrdiff_t n_classes,
                    int8_t *D, int32_t *unsure, int32_t *correct);
@@ -131,6 +137,12 @@ typedef struct {
                            ptrdiff_t n_classes, ptrdiff_t n);
     double (*center)(double *total, double db, const float *mean, double origin, const float *inverse, const float *W,
                      ptrdiff_t n);
+
+    /* For difference quotients, with T double only; see quotients.h. */
+    void (*quotients)(int loss, int central, double delta, const double *s, ptrdiff_t y, double weight,
+                      ptrdiff_t n_classes, const double *d, ptrdiff_t n, double *sums, ptrdiff_t stride);
+    void (*scaled_row)(int storage, const void *x, const double *mean, const double *inverse, double h, ptrdiff_t n,
+                       double *d);
 } fastsvm_rows;
 
 /* tiles.c: products for many classes, see products.h for how their operands are laid out. Strides, and the distances

@@ -6,9 +6,9 @@
 
 #define PASTE3(a, b, c) a##b##c
 #define SYMBOL(name, level) PASTE3(name, _, level)
-#define TABLE(...)                                                  \
-    {NAME(loss),   NAME(sum_parts), NAME(add_row), NAME(scale_row), \
-     NAME(finish), NAME(squares),   NAME(update),  __VA_ARGS__}
+#define TABLE(...)                                                                               \
+    {NAME(loss),    NAME(sum_parts), NAME(add_row),         NAME(scale_row),       NAME(finish), \
+     NAME(squares), NAME(update),    NAME(lay_differences), NAME(combined_losses), __VA_ARGS__}
 
 #define T float
 #define NAME(x) x##_f32
@@ -24,8 +24,9 @@
 #include "decide.h"
 #include "rounding.h"
 #include "stacked.h"
+#include "combined.h"
 const fastsvm_rows SYMBOL(fastsvm_rows_f32, FASTSVM_LEVEL) = TABLE(decide, dot_bytes, measure, round_weights,
-                                                                   stacked_loss, center);
+                                                                   stacked_loss, center, NULL, NULL);
 #undef T
 #undef NAME
 #undef T_BYTES
@@ -38,6 +39,10 @@ const fastsvm_rows SYMBOL(fastsvm_rows_f32, FASTSVM_LEVEL) = TABLE(decide, dot_b
 #define SQRT sqrt
 #include "simd.h"
 #include "losses.h"
+#include "storage.h"
 #include "rows.h"
 #include "updates.h"
-const fastsvm_rows SYMBOL(fastsvm_rows_f64, FASTSVM_LEVEL) = TABLE(NULL, NULL, NULL, NULL, NULL, NULL);
+#include "combined.h"
+#include "quotients.h"
+const fastsvm_rows SYMBOL(fastsvm_rows_f64, FASTSVM_LEVEL) = TABLE(NULL, NULL, NULL, NULL, NULL, NULL, quotients,
+                                                                   scaled_row);

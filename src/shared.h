@@ -5,6 +5,13 @@
 #include "barrier.h"
 #include "passes.h"
 
+#ifdef _OPENMP
+#include <omp.h>
+static inline int fastsvm_thread(void) { return omp_get_thread_num(); }
+#else
+static inline int fastsvm_thread(void) { return 0; }
+#endif
+
 #define PAD(n) (((n) + 63) / 64 * 64)
 #define WEIGHTS_AT_ONCE 1024 /* features of one class that are finished together */
 

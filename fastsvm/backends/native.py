@@ -26,6 +26,9 @@ SERIAL_PRODUCTS = 200_000
 SERIAL_PARAMETERS = 100_000
 SERIAL_STEP = 16_384
 
+#: Classes side by side from which on their scores are taken as those of many classes.
+WIDE_CLASSES = 80
+
 if _native.refused_level:
     raise ValueError(_native.refused_level)
 
@@ -109,6 +112,60 @@ def evaluate(W: np.ndarray, b: np.ndarray | None, problem: Problem, n_threads: i
 def losses(Ws: np.ndarray, bs: np.ndarray | None, problem: Problem, out: np.ndarray, n_threads: int) -> None:
     """Objective of each candidate, from one read of the samples."""
     _run(Ws, bs, problem, n_threads, losses=out)
+
+
+def candidate_scores(Ws: np.ndarray, bs: np.ndarray | None, samples: Samples, out: np.ndarray, n_threads: int) -> None:
+    """Scores of each candidate, rows up to a constant."""
+    n_candidates, n_classes, n_features = Ws.shape
+    if n_candidates > 1:
+        made = _native.run(
+            Ws, bs, samples.X, STORAGE[samples.storage], samples.mean, samples.inverse_scale,
+            _threads(n_threads, len(samples.X), Ws), scores=out,
+        )  # fmt: skip
+        if made is not None:
+            return
+    group = max(1, -(-WIDE_CLASSES // n_classes))
+    for first in range(0, n_candidates, group):
+        part = slice(first, first + group)
+        W = Ws[part].reshape(-1, n_features)
+        side_by_side = np.empty((len(samples.X), len(W)), Ws.dtype)
+        scores(W, None if bs is None else bs[part].reshape(-1), samples, side_by_side, n_threads)
+        out[part] = side_by_side.reshape(len(out[0]), -1, n_classes).transpose(1, 0, 2)
+
+
+def combination_losses(
+    scores: np.ndarray,
+    coefficients: np.ndarray,
+    y: np.ndarray,
+    loss: Loss,
+    sample_weight: np.ndarray | None,
+    out: np.ndarray,
+    n_threads: int,
+) -> None:
+    """Mean loss at each combination of given scores."""
+    threads = n_threads if scores[0].size * len(coefficients) >= SERIAL_PARAMETERS else 1
+    code = _loss_code(loss)
+    _native.combination_losses(scores, coefficients, y, sample_weight, code["loss"], code["delta"], out, threads)
+
+
+def numerical_gradient(
+    W: np.ndarray,
+    b: np.ndarray | None,
+    problem: Problem,
+    h: float,
+    central: bool,
+    dW: np.ndarray,
+    db: np.ndarray | None,
+    n_threads: int,
+) -> None:
+    """Difference quotients of the objective, those of a weight from the one column of the scores that it changes."""
+    base = np.empty((len(problem.y), len(W)), W.dtype)
+    scores(W, b, problem.samples, base, n_threads)
+    _run(W, b, problem, n_threads, scores=base, dW=dW, db=db, h=h, central=central)
+    extra = 0.0 if central else h / 2
+    dW += problem.alpha * (W + extra)
+    if b is not None and db is not None:
+        db += problem.alpha_intercept * (b + extra)
 
 
 def gradient(

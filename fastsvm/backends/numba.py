@@ -23,6 +23,7 @@ import numpy as np
 from fastsvm.backends import (
     COEFFICIENTS,
     UPDATES,
+    _numba_combinations,
     _numba_leaves,
     _numba_loops,
     _numba_registered,
@@ -37,6 +38,7 @@ from fastsvm.backends._numba_tiles import Data, Outputs
 from fastsvm.backends._numba_vectors import BYTES
 from fastsvm.losses import CrammerSinger, Loss, RegisteredLoss, WestonWatkins
 from fastsvm.problem import Problem, Samples
+from fastsvm.storage import as_numbers
 
 LOSSES = {leaf.__name__: number for number, leaf in enumerate(_numba_leaves.LOSSES)}
 RULES = {leaf.__name__: number for number, leaf in enumerate(_numba_rules.RULES)}
@@ -44,6 +46,8 @@ RULES["store"] = RULES.pop("store_gradient")
 RULES["adamw"] = RULES["adam"]  # whose coefficient of the decay is 0
 
 OWN_RULE = -1  # a user's needs no number, but is not "store"
+
+BLOCK = 1 << 21  # entries of X that are widened together for difference quotients
 
 CANDIDATE_BYTES = 1 << 20  # of weights whose losses are taken in one pass: half a second-level cache
 
@@ -241,6 +245,68 @@ def losses(Ws: np.ndarray, bs: np.ndarray | None, problem: Problem, out: np.ndar
         work = workspace(W, data, chunk_rows, n_chunks, gradient=False, totals=len(part))
         threads = n_threads if n_chunks > 1 and len(problem.y) * W.size >= SERIAL_PRODUCTS else 1
         _call(_numba_loops.losses, threads, read_only(W), read_only(b, W.dtype), data, work, chunk_rows, part, own=own)
+
+
+def candidate_scores(Ws: np.ndarray, bs: np.ndarray | None, samples: Samples, out: np.ndarray, n_threads: int) -> None:
+    """Scores of each candidate."""
+    for k, W in enumerate(Ws):
+        scores(W, None if bs is None else bs[k], samples, out[k], n_threads)
+
+
+def combination_losses(
+    scores: np.ndarray,
+    coefficients: np.ndarray,
+    y: np.ndarray,
+    loss: Loss,
+    sample_weight: np.ndarray | None,
+    out: np.ndarray,
+    n_threads: int,
+) -> None:
+    """Mean loss at each combination of given scores."""
+    code, parameters = _loss_code(loss, scores.dtype)
+    parts = np.empty((-(-len(y) // _numba_combinations.ROWS), len(out)))
+    n_threads = n_threads if len(parts) > 1 and scores[0].size * len(out) >= SERIAL_NUMBERS else 1
+    _call(
+        _numba_combinations.combination_losses, n_threads, read_only(scores), read_only(coefficients), read_only(y),
+        read_only(sample_weight, np.float64), code, parameters, parts, out, own=_own(loss),
+    )  # fmt: skip
+
+
+def numerical_gradient(
+    W: np.ndarray,
+    b: np.ndarray | None,
+    problem: Problem,
+    h: float,
+    central: bool,
+    dW: np.ndarray,
+    db: np.ndarray | None,
+    n_threads: int,
+) -> None:
+    """Difference quotients of the objective, those of a weight from the one column of the scores that it changes."""
+    (n, d), samples, width = problem.samples.X.shape, problem.samples, _numba_combinations.SLICE
+    base = np.empty((n, len(W)))
+    scores(W, b, samples, base, n_threads)
+    code, parameters = _loss_code(problem.loss, W.dtype)
+
+    def quotients(x: np.ndarray) -> np.ndarray:
+        out = np.zeros((-(-len(x) // width), len(W), width))
+        _call(
+            _numba_combinations.numerical_gradient, n_threads if n * W.size >= SERIAL_PRODUCTS else 1, read_only(x),
+            read_only(base), read_only(problem.y), read_only(problem.sample_weight, np.float64), code, parameters, float(h),
+            bool(central), out, own=_own(problem.loss),
+        )  # fmt: skip
+        return out.transpose(1, 0, 2).reshape(len(W), -1)[:, : len(x)]
+
+    extra = 0.0 if central else h / 2  # of ((w + h)² − w²) / 2h
+    block = -(-BLOCK // (n * width)) * width
+    for lo in range(0, d, block):
+        part = slice(lo, lo + block)
+        x = as_numbers(samples.X[:, part], np.dtype(np.float64))
+        if samples.mean is not None and samples.inverse_scale is not None:
+            x = (x - samples.mean[part]) * samples.inverse_scale[part]
+        dW[:, part] = quotients(np.ascontiguousarray(x.T)) + problem.alpha * (W[:, part] + extra)
+    if b is not None and db is not None:
+        db[:] = quotients(np.ones((1, n)))[:, 0] + problem.alpha_intercept * (b + extra)
 
 
 def step(

@@ -137,6 +137,60 @@ def losses(Ws: np.ndarray, bs: np.ndarray | None, problem: Problem, out: np.ndar
         out[k] = evaluate(W, None if bs is None else bs[k], problem)[0]
 
 
+def candidate_scores(Ws: np.ndarray, bs: np.ndarray | None, samples: Samples, out: np.ndarray, n_threads: int = 1) -> None:
+    """``out[k] = X Ws[k]ᵀ + bs[k]``."""
+    for k, W in enumerate(Ws):
+        scores(W, None if bs is None else bs[k], samples, out[k])
+
+
+@quiet
+def combination_losses(
+    scores: np.ndarray,
+    coefficients: np.ndarray,
+    y: np.ndarray,
+    loss: Loss,
+    sample_weight: np.ndarray | None,
+    out: np.ndarray,
+    n_threads: int = 1,
+) -> None:
+    """Mean loss at each combination ``Σ_k coefficients[p, k] scores[k]``."""
+    for p, row in enumerate(coefficients.astype(scores.dtype)):
+        out[p] = score_loss(np.tensordot(row, scores, axes=1), y, loss, sample_weight, None)
+
+
+@quiet
+def numerical_gradient(
+    W: np.ndarray,
+    b: np.ndarray | None,
+    problem: Problem,
+    h: float,
+    central: bool,
+    dW: np.ndarray,
+    db: np.ndarray | None,
+    n_threads: int = 1,
+) -> None:
+    """Difference quotients of the objective: one weight changes one column of the scores, by ``± h x``."""
+    x = widen(problem.samples, W.dtype)
+    base = np.empty((len(problem.y), len(W)), W.dtype)
+    scores(W, b, problem.samples, base)
+    weight = np.ones(len(base)) if problem.sample_weight is None else problem.sample_weight
+
+    def quotient(c: int, column: np.ndarray) -> float:
+        right, left = base.copy(), base.copy()
+        right[:, c] += h * column
+        if central:
+            left[:, c] -= h * column
+        rise = loss_rows(right, problem.y, problem.loss)[0] - loss_rows(left, problem.y, problem.loss)[0]
+        return float(np.mean(rise * weight)) / (2 * h if central else h)
+
+    extra = 0.0 if central else h / 2  # of ((w + h)² − w²) / 2h
+    for c in range(len(W)):
+        for f in range(W.shape[1]):
+            dW[c, f] = quotient(c, x[:, f]) + problem.alpha * (W[c, f] + extra)
+        if b is not None and db is not None:
+            db[c] = quotient(c, np.ones(len(base))) + problem.alpha_intercept * (b[c] + extra)
+
+
 @quiet
 def gradient(
     W: np.ndarray, b: np.ndarray | None, problem: Problem, dW: np.ndarray, db: np.ndarray | None, n_threads: int = 1
