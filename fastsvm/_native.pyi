@@ -20,6 +20,16 @@ def run(
     n_threads: int,
     **job: Any,
 ) -> tuple[int, int]: ...
+def combination_losses(
+    scores: np.ndarray,
+    coefficients: np.ndarray,
+    y: np.ndarray,
+    sample_weight: np.ndarray | None,
+    loss: int,
+    delta: float,
+    out: np.ndarray,
+    n_threads: int,
+) -> None: ...
 def score_loss(
     scores: np.ndarray,
     y: np.ndarray,

@@ -18,7 +18,16 @@ from fastsvm import backends
 from fastsvm.arguments import prepare_samples, raise_non_finite
 from fastsvm.losses import Loss, WestonWatkins, as_loss
 from fastsvm.standardization import Standardization
-from fastsvm.validation import WEIGHT_DTYPES, check_array, check_finite, check_labels, check_sample_weight, check_samples
+from fastsvm.validation import (
+    WEIGHT_DTYPES,
+    as_array,
+    check_array,
+    check_finite,
+    check_labels,
+    check_sample_weight,
+    check_samples,
+    describe,
+)
 
 
 def candidate_scores(
@@ -99,11 +108,9 @@ def combination_losses(
     k, n, n_classes = scores.shape
     if k == 0 or n == 0 or n_classes < 2:
         raise ValueError(f"scores must have shape (at least 1, at least 1, at least 2); got {scores.shape}")
-    table = np.asarray(coefficients)
+    table = as_array("coefficients", coefficients)
     if table.dtype.kind not in "fiu" or table.ndim != 2 or table.shape[1] != k or len(table) == 0:
-        raise ValueError(
-            f"coefficients must be numbers of shape (at least 1, {k}); got shape {table.shape}, dtype {table.dtype}"
-        )
+        raise ValueError(f"coefficients must be numbers of shape (at least 1, {k}); got {describe(table)}")
     table = np.ascontiguousarray(table, np.float64)
     check_finite("coefficients", table)
     y = check_labels("y", y, n_samples=n, n_classes=n_classes)

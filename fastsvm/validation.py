@@ -157,19 +157,19 @@ def check_samples(name: str, X: Any) -> np.ndarray:
     return X
 
 
-def _as_small_array(name: str, value: Any) -> np.ndarray:
+def as_array(name: str, value: Any) -> np.ndarray:
     """``value`` as an array, for arguments that may be lists."""
     refuse_mask(name, value)
     try:
         return np.asarray(value)
     except ValueError as error:  # a ragged list
-        raise ValueError(f"{name} must have one dimension, a number per sample; {error}") from None
+        raise ValueError(f"{name} must be an array of numbers, not a ragged list; {error}") from None
 
 
 def check_labels(name: str, y: Any, *, n_samples: int, n_classes: int | None = None) -> np.ndarray:
     """Return class indices as a C-contiguous int64 array (n_samples,), in [0, n_classes)."""
     if isinstance(y, (list, tuple)):
-        y = _as_small_array(name, y)
+        y = as_array(name, y)
     if not isinstance(y, np.ndarray):
         raise TypeError(f"{name} must be a NumPy array of class indices; got {type(y).__name__}")
     refuse_mask(name, y)
@@ -196,7 +196,7 @@ def check_sample_weight(name: str, weight: Any, *, n_samples: int) -> np.ndarray
     """Return non-negative weights as float64 (n_samples,), scaled so that their mean is 1, or ``None``."""
     if weight is None:
         return None
-    array = _as_small_array(name, weight)
+    array = as_array(name, weight)
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be real numbers; got dtype {array.dtype}")
     if array.shape != (n_samples,):

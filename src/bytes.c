@@ -7,7 +7,7 @@
  * less than LEFT_OUT of their spread to a candidate's scores.
  *
  * Candidates go in groups whose digits take bounded memory, and rows in blocks that stay in the second-level cache
- * while all candidates of a group pass by.
+ * while all candidates of a group pass by; where the kernels know how, laid out for them.
  */
 #include "bytes.h"
 
@@ -22,8 +22,10 @@
 #endif
 
 #define ROWS FASTSVM_MAX_TILE_ROWS
-#define BLOCK_TILES 6
-#define BLOCK_ROWS (BLOCK_TILES * ROWS) /* losses are summed by blocks, whichever thread takes them */
+#define MAX_BLOCK_TILES 6 /* losses are summed by blocks, whichever thread takes them */
+#define MAX_BLOCK_ROWS (MAX_BLOCK_TILES * ROWS)
+#define LAID_BYTES (5 << 18) /* of a block */
+#define FEWEST_LAID 4        /* candidates for which rows are laid out */
 #define GROUP_BYTES (8 * 1024 * 1024)
 #define MAX_CLASSES 128
 #define MEAN_ROWS 4096
@@ -40,7 +42,8 @@ typedef struct {
     const fastsvm_job *job;
     ptrdiff_t n_candidates, n_vectors; /* vectors of a candidate */
     ptrdiff_t group, planes_bytes;     /* candidates of a group, and the memory of one */
-    ptrdiff_t n_blocks, scratch_bytes;
+    ptrdiff_t block_rows, n_blocks, laid_bytes, scratch_bytes;
+    const fastsvm_laid *laid; /* NULL where rows are taken as they are */
     int differences, fewest_digits;
     unsigned flip;
     char *memory, *planes, *scratch;
@@ -51,13 +54,14 @@ typedef struct {
 
 /* What a thread works with. */
 typedef struct {
-    const void *rows[BLOCK_ROWS];
-    int32_t y[BLOCK_ROWS];
-    double weight[BLOCK_ROWS];
+    const void *rows[MAX_BLOCK_ROWS];
+    int32_t y[MAX_BLOCK_ROWS];
+    double weight[MAX_BLOCK_ROWS];
     int32_t *products; /* FASTSVM_DIGITS * n_vectors x ROWS */
     float *t;          /* n_classes x ROWS */
     float *row;        /* n_classes */
     void *kernel;
+    char *laid; /* the block's tiles */
 } thread_state;
 
 int fastsvm_bytes_apply(const fastsvm_job *job) {
@@ -78,6 +82,7 @@ static fastsvm_planes planes_of(const plan *p, ptrdiff_t first_candidate, ptrdif
                              .n_features = job->n_features,
                              .differences = p->differences,
                              .n_packed = n_digits,
+                             .packing = p->laid ? &p->laid->packing : NULL,
                              .origin = p->flip};
     fastsvm_planes_size(&planes);
     if (p->planes) fastsvm_planes_place(&planes, p->planes + k * p->planes_bytes);
@@ -93,18 +98,22 @@ static int make_plan(const fastsvm_job *job, ptrdiff_t n_candidates, int *n_thre
     const int many = n_candidates >= (job->scores ? MANY_SCORES : 2);
     p->fewest_digits = many && job->n_rows >= MEAN_ROWS ? 2 : FASTSVM_DIGITS;
     p->flip = job->storage == FASTSVM_INT8 ? 128 : 0;
+    p->laid = n_candidates >= FEWEST_LAID ? job->kernels->integers->laid : NULL;
+    p->laid_bytes = p->laid ? p->laid->rows_size(job->n_features) : 0;
+    p->block_rows = ROWS * max(1, min(MAX_BLOCK_TILES, LAID_BYTES / max(1, p->laid_bytes)));
     fastsvm_planes planes = planes_of(p, 0, 0, FASTSVM_DIGITS);
     p->n_vectors = planes.n_vectors;
     p->planes_bytes = fastsvm_planes_size(&planes);
     p->group = max(1, min(n_candidates, GROUP_BYTES / p->planes_bytes));
-    p->n_blocks = ceil_div(job->n_rows, BLOCK_ROWS);
+    p->n_blocks = ceil_div(job->n_rows, p->block_rows);
     *n_threads = (int)max(1, min(*n_threads, max(p->n_blocks, p->group)));
 
     const ptrdiff_t products = FASTSVM_DIGITS * p->n_vectors * ROWS * 4, scores = C * ROWS * 4, row = PAD(C * 4);
     const ptrdiff_t kernel = job->kernels->integers->scratch_size(ROWS);
     const ptrdiff_t group_terms = PAD(p->group * p->n_vectors * (ptrdiff_t)sizeof(terms));
     const ptrdiff_t blocks = PAD(p->n_blocks * p->group * 8), correct = PAD(p->n_blocks * 8);
-    p->scratch_bytes = PAD((ptrdiff_t)sizeof(thread_state)) + products + scores + row + PAD(kernel);
+    const ptrdiff_t laid = p->block_rows / ROWS * p->laid_bytes;
+    p->scratch_bytes = PAD((ptrdiff_t)sizeof(thread_state)) + products + scores + row + PAD(kernel) + PAD(laid);
     p->memory = malloc(
         (size_t)(p->group * p->planes_bytes + group_terms + blocks + correct + *n_threads * p->scratch_bytes + 64));
     if (!p->memory) return -1;
@@ -120,7 +129,8 @@ static int make_plan(const fastsvm_job *job, ptrdiff_t n_candidates, int *n_thre
         s->products = (int32_t *)at, at += products;
         s->t = (float *)at, at += scores;
         s->row = (float *)at, at += row;
-        s->kernel = at;
+        s->kernel = at, at += PAD(kernel);
+        s->laid = at;
         memset(s->t, 0, (size_t)scores);
     }
     return 0;
@@ -177,8 +187,12 @@ static void make_scores(const plan *p, thread_state *s, ptrdiff_t at, ptrdiff_t 
     const fastsvm_ahead none = {NULL, 0, 1};
     for (ptrdiff_t k0 = 0; k0 < job->n_features; k0 += FASTSVM_MAX_PRODUCTS) {
         const ptrdiff_t n = min(FASTSVM_MAX_PRODUCTS, job->n_features - k0), digit = p->n_vectors * ROWS;
-        job->kernels->integers->scores(s->rows + at, n_padded, (int)p->flip, packed, n_digits * p->n_vectors,
-                                       job->n_features, k0, n, s->kernel, s->products, &none);
+        if (p->laid)
+            p->laid->scores(s->laid + at / ROWS * p->laid_bytes, packed, n_digits * p->n_vectors, job->n_features, k0,
+                            n, s->products);
+        else
+            job->kernels->integers->scores(s->rows + at, n_padded, (int)p->flip, packed, n_digits * p->n_vectors,
+                                           job->n_features, k0, n, s->kernel, s->products, &none);
         for (ptrdiff_t v = 0; v < p->n_vectors; v++) {
             const double constant = k0 ? 0 : all[v].constant;
             const int32_t *sum = s->products + v * ROWS;
@@ -225,16 +239,18 @@ static double take_rows(const plan *p, thread_state *s, ptrdiff_t at, ptrdiff_t 
 /* A block of rows against all candidates of a group, which begins with candidate `first`. */
 static void run_block(const plan *p, thread_state *s, ptrdiff_t block, ptrdiff_t first, ptrdiff_t n_group) {
     const fastsvm_job *job = p->job;
-    const ptrdiff_t begin = block * BLOCK_ROWS, n = min(BLOCK_ROWS, job->n_rows - begin);
+    const ptrdiff_t begin = block * p->block_rows, n = min(p->block_rows, job->n_rows - begin);
     const ptrdiff_t group = job->kernels->integers->row_group;
     const int stacked = p->n_candidates > 1 && job->loss != FASTSVM_SOFTMAX;
     locate_rows(job, begin, n, s->rows);
-    for (ptrdiff_t i = 0; i < BLOCK_ROWS; i++) {
+    for (ptrdiff_t i = 0; i < p->block_rows; i++) {
         const ptrdiff_t row = begin + min(i, n - 1);
         if (i >= n) s->rows[i] = s->rows[n - 1];
         s->y[i] = job->y ? (int32_t)job->y[row] : 0;
         s->weight[i] = job->sample_weight ? job->sample_weight[row] : 1;
     }
+    for (ptrdiff_t at = 0; p->laid && at < n; at += ROWS)
+        p->laid->lay_rows(s->rows + at, (int)p->flip, job->n_features, s->laid + at / ROWS * p->laid_bytes);
     p->block_correct[block] = 0;
     for (ptrdiff_t k = 0; k < n_group; k++) {
         double loss = 0;

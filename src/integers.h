@@ -15,15 +15,32 @@
 
 #define FASTSVM_MAX_PRODUCTS 65536 /* (2^31 - 1) / (255 * 128) is 65,793 */
 
-typedef struct fastsvm_integers {
-    ptrdiff_t row_group; /* rows of a tile are padded to a multiple of this: repeated, with 0 in D */
-
-    /* Bytes of packed planes, and of the score kernel's scratch area. */
-    ptrdiff_t (*packed_size)(ptrdiff_t n_columns, ptrdiff_t n_features);
-    ptrdiff_t (*scratch_size)(ptrdiff_t n_rows);
+/* How a kernel wants the planes. */
+typedef struct {
+    ptrdiff_t (*size)(ptrdiff_t n_columns, ptrdiff_t n_features); /* bytes */
     /* Put features [k0, k0 + n) of a column, k0 a multiple of 64, into the packed planes. */
     void (*pack)(const int8_t *plane, ptrdiff_t n_columns, ptrdiff_t n_features, ptrdiff_t column, ptrdiff_t k0,
                  ptrdiff_t n, void *packed);
+} fastsvm_packing;
+
+/* Scores of rows that are laid out once for many candidates. */
+typedef struct {
+    fastsvm_packing packing;
+    /* Bytes of FASTSVM_MAX_TILE_ROWS rows laid out, a multiple of 64; and so many rows. */
+    ptrdiff_t (*rows_size)(ptrdiff_t n_features);
+    void (*lay_rows)(const void *const *rows, int flip, ptrdiff_t n_features, void *laid);
+    /* sums[column * FASTSVM_MAX_TILE_ROWS + row] = sum over features [k0, k0 + n) of u * plane, k0 a multiple of 64. */
+    void (*scores)(const void *laid, const void *packed, ptrdiff_t n_columns, ptrdiff_t n_features, ptrdiff_t k0,
+                   ptrdiff_t n, int32_t *sums);
+} fastsvm_laid;
+
+typedef struct fastsvm_integers {
+    ptrdiff_t row_group; /* rows of a tile are padded to a multiple of this: repeated, with 0 in D */
+    fastsvm_packing packing;
+    const fastsvm_laid *laid; /* NULL where rows as they are do as well */
+
+    /* Bytes of the score kernel's scratch area. */
+    ptrdiff_t (*scratch_size)(ptrdiff_t n_rows);
     /* sums[column * FASTSVM_MAX_TILE_ROWS + row] = sum over features [k0, k0 + n) of u * plane. */
     void (*scores)(const void *const *rows, ptrdiff_t n_rows, int flip, const void *packed, ptrdiff_t n_columns,
                    ptrdiff_t n_features, ptrdiff_t k0, ptrdiff_t n, void *scratch, int32_t *sums,

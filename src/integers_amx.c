@@ -237,7 +237,7 @@ static void gradient(const void *const *rows, ptrdiff_t n_rows, int flip_top, co
                          G + c * stride, stride, accumulate);
 }
 
-const fastsvm_integers fastsvm_integers_amx = {16, packed_size, scratch_size, pack, scores, gradient, add};
+const fastsvm_integers fastsvm_integers_amx = {16, {packed_size, pack}, NULL, scratch_size, scores, gradient, add};
 
 /* Sums that can be had otherwise, from the kernels: a level whose tiles do not work is not offered. */
 static int trial(void) {

@@ -11,6 +11,7 @@
  * and four bytes of D broadcast.
  */
 #include "interleave.h"
+#include "laid.h"
 
 #include <string.h>
 
@@ -19,17 +20,6 @@
 #define GROUP 24 /* columns whose sums wait together */
 #define FEATURE_BLOCK 1024
 #define CLASSES 10
-
-/* sums + u . p by fours. In assembly, since GCC 12 moves the sums of the intrinsic from register to register and to the
- * stack and back, which halves the speed of the kernels below. */
-INLINE __m512i dot(__m512i sums, __m512i u, __m512i p) {
-#if defined(__GNUC__)
-    __asm__("vpdpbusd %2, %1, %0" : "+v"(sums) : "v"(u), "v"(p));
-    return sums;
-#else
-    return _mm512_dpbusd_epi32(sums, u, p);
-#endif
-}
 
 static ptrdiff_t packed_size(ptrdiff_t n_columns, ptrdiff_t n_features) { return n_columns * padded(n_features); }
 
@@ -207,4 +197,5 @@ static void gradient(const void *const *row_pointers, ptrdiff_t n_rows, int flip
     }
 }
 
-const fastsvm_integers fastsvm_integers_vnni = {4, packed_size, scratch_size, pack, scores, gradient, add};
+const fastsvm_integers fastsvm_integers_vnni = {
+    4, {packed_size, pack}, &fastsvm_laid_vnni, scratch_size, scores, gradient, add};

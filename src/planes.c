@@ -14,12 +14,16 @@ typedef struct {
     ptrdiff_t planes, packed, rounded, largest, sums;
 } sizes;
 
+static const fastsvm_packing *packing_of(const fastsvm_planes *p) {
+    return p->packing ? p->packing : &p->kernels->integers->packing;
+}
+
 static sizes sizes_of(const fastsvm_planes *p) {
     const ptrdiff_t pairs = p->n_slices * p->n_vectors;
     const int integers = p->kernels->integers != NULL;
     sizes s;
     s.planes = p->keep ? PAD(FASTSVM_DIGITS * p->n_vectors * p->width) : 0;
-    s.packed = PAD(integers ? p->kernels->integers->packed_size(p->n_packed * p->n_vectors, p->n_features)
+    s.packed = PAD(integers ? packing_of(p)->size(p->n_packed * p->n_vectors, p->n_features)
                             : p->kernels->tiles->packed_size(p->n_vectors, p->n_features) * 4);
     s.rounded = integers ? 0 : PAD(p->n_vectors * p->n_features * 4);
     s.largest = PAD(pairs * 8);
@@ -89,8 +93,8 @@ void fastsvm_planes_round(const fastsvm_planes *p, ptrdiff_t v, ptrdiff_t s) {
         memcpy(p->planes + d * plane + v * p->width + k0, digits[d], (size_t)n);
     if (rounded) p->kernels->tiles->pack(p->rounded, NULL, p->n_vectors, p->n_features, v, k0, k0 + n, p->packed);
     for (int d = 0; d < p->n_packed && !rounded; d++)
-        p->kernels->integers->pack(digits[d], p->n_packed * p->n_vectors, p->n_features, d * p->n_vectors + v, k0, n,
-                                   p->packed);
+        packing_of(p)->pack(digits[d], p->n_packed * p->n_vectors, p->n_features, d * p->n_vectors + v, k0, n,
+                            p->packed);
 }
 
 fastsvm_digit_sums fastsvm_planes_sums(const fastsvm_planes *p, ptrdiff_t v) {

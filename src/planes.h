@@ -20,6 +20,7 @@ typedef struct {
     ptrdiff_t n_rows, n_classes, n_features; /* of W; n_classes divides n_rows */
     int differences;                         /* leave out every n_classes-th row, subtracted from the rest */
     int n_packed;                            /* digits packed for the score kernel */
+    const fastsvm_packing *packing;          /* as this kernel wants them; NULL for the integers' own */
     int keep;                                /* keep all digits in `planes` as well */
     double origin;
 

@@ -147,6 +147,31 @@ def test_gradcheck(loss, dtype):
     assert all(entry["coordinates"] - entry["kinks"] > 0 for entry in found["gradients"].values())
 
 
+@pytest.mark.parametrize("loss", ["weston-watkins", "softmax"])
+def test_gradcheck_of_all_weights(loss):
+    found = succeed_json("gradcheck", "--all", "--loss", loss)
+    assert found["passed"]
+    assert (found["samples"], found["coordinates"]) == (1437, 650)
+    assert 0 < found["relative_errors"]["W"] < 1e-6
+    assert "650 weights and intercepts on 1,437 samples" in succeed("gradcheck", "--all", "--loss", loss)
+
+
+def test_gradcheck_of_all_weights_finds_a_wrong_gradient(monkeypatch):
+    import fastsvm.objective
+
+    right = fastsvm.objective.loss_and_gradient
+
+    def wrong(W, *arguments, **options):
+        loss, dW, db = right(W, *arguments, **options)
+        dW[3, 20] *= 1.01
+        return loss, dW, db
+
+    monkeypatch.setattr(fastsvm.objective, "loss_and_gradient", wrong)
+    result = run("gradcheck", "--all")
+    assert result.exit_code == 1
+    assert "failed" in result.output
+
+
 def test_gradcheck_finds_a_wrong_gradient(monkeypatch):
     right = fastsvm.data_gradient
 

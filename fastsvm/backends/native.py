@@ -118,11 +118,11 @@ def candidate_scores(Ws: np.ndarray, bs: np.ndarray | None, samples: Samples, ou
     """Scores of each candidate, rows up to a constant."""
     n_candidates, n_classes, n_features = Ws.shape
     if n_candidates > 1:
-        made = _native.run(
+        made, _ = _native.run(
             Ws, bs, samples.X, STORAGE[samples.storage], samples.mean, samples.inverse_scale,
             _threads(n_threads, len(samples.X), Ws), scores=out,
         )  # fmt: skip
-        if made is not None:
+        if made >= 0:
             return
     group = max(1, -(-WIDE_CLASSES // n_classes))
     for first in range(0, n_candidates, group):

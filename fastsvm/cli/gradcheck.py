@@ -25,10 +25,13 @@ from fastsvm.cli.options import (
     make_loss,
     option,
 )
-from fastsvm.cli.output import brief, new_table, print_json, print_table
+from fastsvm.cli.output import brief, count, duration, new_table, print_json, print_pairs, print_table
 
 Dtype = Annotated[str, option("--dtype NAME", "Precision of the gradient under test: float32 or float64.")]
 Samples = Annotated[int, option("--samples N", "How many samples to draw.", DATA)]
+All = Annotated[
+    bool, option("--all", "Check every weight and intercept on all samples: each changes one score, which costs little.", DATA)
+]
 Coordinates = Annotated[int, option("--coordinates N", "How many coordinates of each gradient to check.")]
 Tolerance = Annotated[
     float | None, option("--tolerance X", "Largest relative error that passes.", default="1e-6, in float32 1e-3")
@@ -38,6 +41,7 @@ Tolerance = Annotated[
 def gradcheck(
     data: DataPath = "digits",
     samples: Samples = 50,
+    all_weights: All = False,
     standardize: Standardize = DEFAULTS["standardize"],
     loss: LossName = DEFAULT_LOSS,
     delta: Delta = None,
@@ -56,6 +60,7 @@ def gradcheck(
 
     At random weights, for a few samples of DATA. The exit code is 1 if one is wrong.
     A coordinate whose perturbation crosses a kink of the loss is counted, not judged.
+    With --all, for every weight on all samples; the error is then relative to the gradient's largest entry.
 
     [bold]fastsvm gradcheck --loss crammer-singer --dtype float32[/bold]
     """
@@ -65,6 +70,15 @@ def gradcheck(
 
         problem = _problem(data, samples=samples, seed=seed, dtype=dtype, standardize=standardize)
         settings: dict[str, Any] = {"loss": make_loss(loss, delta, squared), "alpha": alpha}
+        if all_weights:
+            settings |= {"backend": backends.use(backend), "n_threads": threads}
+            found = _check_all(
+                _problem(data, samples=None, seed=seed, dtype=dtype, standardize=standardize), settings, tolerance
+            )
+            _report_all(found, f"{brief(settings['loss'])} on {data}, {dtype}, {settings['backend']} backend", as_json)
+            if not found["passed"]:
+                raise typer.Exit(FAILED)
+            return
         settings |= {"n_coordinates": coordinates, "seed": seed, "tolerance": tolerance}
         settings |= {"backend": backends.use(backend), "n_threads": threads}
         checks = {wrt: check_objective_gradient(**problem, **settings, wrt=wrt) for wrt in WRT}
@@ -82,8 +96,61 @@ def gradcheck(
             raise typer.Exit(FAILED)
 
 
-def _problem(data: str, *, samples: int, seed: int, dtype: str, standardize: str) -> dict[str, Any]:
-    """A few samples, and weights that give scores of order 1, so that margins of both signs occur."""
+#: Largest errors that pass with --all, relative to the largest entry of the gradient: some samples are beside a kink.
+TOLERANCE_OF_ALL = {"float64": 1e-5, "float32": 1e-4}
+STEP_OF_ALL = 1e-7  # in the scores, about
+
+
+def _check_all(problem: dict[str, Any], settings: dict[str, Any], tolerance: float | None) -> dict[str, Any]:
+    """Analytic against numerical gradient, all weights and intercepts."""
+    import time
+
+    import numpy as np
+
+    from fastsvm.gradients import numerical_objective_gradient
+    from fastsvm.objective import loss_and_gradient
+    from fastsvm.validation import check_real
+
+    W = problem["W"]
+    tolerance = TOLERANCE_OF_ALL[W.dtype.name] if tolerance is None else check_real("tolerance", tolerance, above=0.0)
+    start = time.perf_counter()
+    _, *analytic = loss_and_gradient(**problem, **settings)
+    middle = time.perf_counter()
+    numerical = numerical_objective_gradient(**problem, **settings, h=STEP_OF_ALL * float(np.abs(W).max()))
+    end = time.perf_counter()
+    errors = {}
+    for name, ours, theirs in zip(("W", "b"), analytic, numerical, strict=True):
+        assert ours is not None and theirs is not None  # as b is given
+        errors[name] = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+    return {
+        "samples": len(problem["y"]), "coordinates": W.size + len(W), "relative_errors": errors, "tolerance": tolerance,
+        "analytic_seconds": middle - start, "numerical_seconds": end - middle,
+        "passed": max(errors.values()) <= tolerance,
+    }  # fmt: skip
+
+
+def _report_all(found: dict[str, Any], title: str, as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    table = new_table(title)
+    for heading in ("gradient on", "largest relative error", "tolerance", ""):
+        table.add_column(heading, justify="right" if "e" in heading[1:3] else "left")
+    for name, error in found["relative_errors"].items():
+        verdict = "[green]passed[/green]" if error <= found["tolerance"] else "[bold red]failed[/bold red]"
+        table.add_row(name, f"{error:.1e}", f"{found['tolerance']:g}", verdict)
+    print_table(table)
+    print_pairs(
+        [
+            ("all", f"{count(found['coordinates'])} weights and intercepts on {count(found['samples'])} samples"),
+            ("analytic", duration(found["analytic_seconds"])),
+            ("numerical", duration(found["numerical_seconds"])),
+        ]
+    )
+
+
+def _problem(data: str, *, samples: int | None, seed: int, dtype: str, standardize: str) -> dict[str, Any]:
+    """Some or all samples, and weights that give scores of order 1, so that margins of both signs occur."""
     import numpy as np
 
     from fastsvm.standardization import fit_standardization
@@ -91,11 +158,12 @@ def _problem(data: str, *, samples: int, seed: int, dtype: str, standardize: str
     from fastsvm.validation import WEIGHT_DTYPES, check_choice, check_integer
 
     check_choice("dtype", dtype, WEIGHT_DTYPES)
-    check_integer("samples", samples, at_least=1)
+    if samples is not None:
+        check_integer("samples", samples, at_least=1)
     check_integer("seed", seed, at_least=0)
     dataset = load_data(data)
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.permutation(len(dataset.y))[:samples])
+    rows = slice(None) if samples is None else np.sort(rng.permutation(len(dataset.y))[:samples])
     X = np.ascontiguousarray(as_dtype(dataset.X, dtype)[rows])
     statistics = fit_standardization(X, standardize.strip().lower())
     size = 1.0 if statistics is not None else max(1e-30, float(np.abs(as_numbers(X)).max()))
