@@ -168,9 +168,9 @@ def run(
 ):
     """Make the passes of a job (see passes.h) and return (updates made, n_correct). ``batch_size`` 0 is one batch of all rows.
 
-    Where ``W`` has three dimensions it holds candidates, and the only result is the objective at each of them, in ``losses``, or
-    their scores, where ``scores`` has three dimensions, too; -1 updates made says that there are other ways only to these.
-    With ``h`` > 0 the gradient, of W in double, is made of difference quotients without the penalty, from the scores of W.
+    Where ``W`` has three dimensions it holds candidates, and the only result is the objective at each of them, in ``losses``,
+    or their scores, where ``scores`` has three dimensions, too; -1 updates made says that these must be had in another
+    way. With ``h`` > 0 the gradient, of W in double, is made of difference quotients without the penalty, from the scores of W.
 
     Raises
     ------

@@ -120,7 +120,8 @@ def _check_all(problem: dict[str, Any], settings: dict[str, Any], tolerance: flo
     end = time.perf_counter()
     errors = {}
     for name, ours, theirs in zip(("W", "b"), analytic, numerical, strict=True):
-        assert ours is not None and theirs is not None  # as b is given
+        assert ours is not None  # as b is given
+        assert theirs is not None
         errors[name] = float(np.abs(ours - theirs).max() / np.abs(theirs).max())
     return {
         "samples": len(problem["y"]), "coordinates": W.size + len(W), "relative_errors": errors, "tolerance": tolerance,
