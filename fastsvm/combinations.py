@@ -36,6 +36,7 @@ def candidate_scores(
     bs: np.ndarray | None = None,
     *,
     standardization: Standardization | None = None,
+    out: np.ndarray | None = None,
     backend: str | None = None,
     n_threads: int | None = None,
 ) -> np.ndarray:
@@ -48,6 +49,8 @@ def candidate_scores(
     bs : ndarray (n_candidates, n_classes), dtype of ``Ws``, optional
     standardization, backend, n_threads
         As in :func:`fastsvm.loss_and_gradient`.
+    out : ndarray (n_candidates, n_samples, n_classes), dtype of ``Ws``, C-contiguous, optional
+        Where the scores go; they are then not searched for what is not finite, which spreads to the losses.
 
     Returns
     -------
@@ -65,9 +68,14 @@ def candidate_scores(
     X = check_samples("X", X)
     Ws, bs = check_candidates(Ws, bs, X.shape[1])
     samples = prepare_samples(X, Ws[0], standardization)
-    out = np.empty((len(Ws), len(X), Ws.shape[1]), Ws.dtype)
+    shape, given = (len(Ws), len(X), Ws.shape[1]), out is not None
+    out = check_array("out", out, dtypes=(Ws.dtype.name,), shape=shape, writeable=True) if given else np.empty(shape, Ws.dtype)
     backends.get(backend).candidate_scores(Ws, bs, samples, out, backends.resolve_threads(n_threads))
-    if not np.isfinite(out.sum(dtype=np.float64)) and not np.isfinite(out).all():
+    if given:
+        return out
+    with np.errstate(invalid="ignore", over="ignore"):
+        total = out.sum(dtype=np.float64)  # finite numbers may overflow it, but others never make it finite
+    if not np.isfinite(total) and not np.isfinite(out).all():
         raise_non_finite("a score is not finite", samples, Ws=Ws, bs=bs)
     return out
 

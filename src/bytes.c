@@ -193,21 +193,10 @@ static void make_scores(const plan *p, thread_state *s, ptrdiff_t at, ptrdiff_t 
         else
             job->kernels->integers->scores(s->rows + at, n_padded, (int)p->flip, packed, n_digits * p->n_vectors,
                                            job->n_features, k0, n, s->kernel, s->products, &none);
-        for (ptrdiff_t v = 0; v < p->n_vectors; v++) {
-            const double constant = k0 ? 0 : all[v].constant;
-            const int32_t *sum = s->products + v * ROWS;
-            float *t = s->t + v * ROWS;
-            if (n_digits == FASTSVM_DIGITS) {
-                for (ptrdiff_t i = 0; i < ROWS; i++) {
-                    const double q = sum[i] * 65536.0 + sum[digit + i] * 256.0 + sum[2 * digit + i];
-                    t[i] = (float)((k0 ? t[i] : 0) + q * all[v].unit + constant);
-                }
-            } else {
-                const double unit = all[v].unit * 256;
-                for (ptrdiff_t i = 0; i < ROWS; i++)
-                    t[i] = (float)((k0 ? t[i] : 0) + (sum[i] * 256.0 + sum[digit + i]) * unit + constant);
-            }
-        }
+        for (ptrdiff_t v = 0; v < p->n_vectors; v++)
+            job->kernels->rows->from_digits(s->products + v * ROWS, digit, n_digits, k0 > 0,
+                                            all[v].unit * (n_digits == FASTSVM_DIGITS ? 1 : 256),
+                                            k0 ? 0 : all[v].constant, s->t + v * ROWS);
     }
 }
 

@@ -12,10 +12,10 @@ static void NAME(lay_differences)(const void *scores, const int64_t *y, ptrdiff_
     const T *s = scores;
     T *t = out;
     for (ptrdiff_t i = 0; i < n; i++, s += n_classes) {
-        const T own = s[y[i]];
-        T *at = t + i;
-        for (ptrdiff_t c = 0; c < y[i]; c++, at += ROWS) *at = s[c] - own;
-        for (ptrdiff_t c = y[i] + 1; c < n_classes; c++, at += ROWS) *at = s[c] - own;
+        const ptrdiff_t label = (ptrdiff_t)y[i];
+        const T own = s[label];
+        /* One loop of a known length: the label's place is nothing a processor could foresee. */
+        for (ptrdiff_t c = 0; c < n_classes - 1; c++) t[c * ROWS + i] = s[c + (c >= label)] - own;
     }
     for (ptrdiff_t c = 0; c < n_classes - 1; c++)
         for (ptrdiff_t i = n; i < ROWS; i++) t[c * ROWS + i] = 0;

@@ -135,6 +135,9 @@ typedef struct {
                           fastsvm_digit_sums *sums);
     double (*stacked_loss)(int loss, const float *t, const int32_t *y, const double *weight, float delta,
                            ptrdiff_t n_classes, ptrdiff_t n);
+    /* t (+)= unit (the number whose digits, highest first and `apart` numbers apart, are the sums) + constant. */
+    void (*from_digits)(const int32_t *sums, ptrdiff_t apart, int n_digits, int accumulate, double unit,
+                        double constant, float *t);
     double (*center)(double *total, double db, const float *mean, double origin, const float *inverse, const float *W,
                      ptrdiff_t n);
 

@@ -10,10 +10,8 @@
 #ifndef FASTSVM_LAID_H
 #define FASTSVM_LAID_H
 
-#include "integers.h"
-#include "macros.h"
+#include "interleave.h"
 
-#include <immintrin.h>
 #include <string.h>
 
 #define SIDE 32 /* rows */
@@ -56,13 +54,52 @@ static void laid_pack(const int8_t *plane, ptrdiff_t n_columns, ptrdiff_t n_feat
     for (ptrdiff_t k = 0; k < n; k += 4, out += m) *out = load_quad(plane + k, n - k);
 }
 
+/* Sixteen rows of sixteen numbers become columns. */
+INLINE void transpose(const __m512i rows[16], __m512i columns[16]) {
+    __m512i a[16], b[16];
+    UNROLL
+    for (int i = 0; i < 16; i += 2) {
+        a[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+        a[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+    UNROLL
+    for (int i = 0; i < 16; i += 4) {
+        UNROLL
+        for (int j = 0; j < 2; j++) {
+            b[i + 2 * j] = _mm512_unpacklo_epi64(a[i + j], a[i + j + 2]);
+            b[i + 2 * j + 1] = _mm512_unpackhi_epi64(a[i + j], a[i + j + 2]);
+        }
+    }
+    /* Lane l of b[4 i + j] is now column 4 l + j of rows 4 i ... 4 i + 3. */
+    UNROLL
+    for (int j = 0; j < 4; j++) {
+        const __m512i even = _mm512_shuffle_i32x4(b[j], b[4 + j], 0x88),
+                      odd = _mm512_shuffle_i32x4(b[j], b[4 + j], 0xdd);
+        const __m512i even_high = _mm512_shuffle_i32x4(b[8 + j], b[12 + j], 0x88),
+                      odd_high = _mm512_shuffle_i32x4(b[8 + j], b[12 + j], 0xdd);
+        columns[j] = _mm512_shuffle_i32x4(even, even_high, 0x88);
+        columns[4 + j] = _mm512_shuffle_i32x4(odd, odd_high, 0x88);
+        columns[8 + j] = _mm512_shuffle_i32x4(even, even_high, 0xdd);
+        columns[12 + j] = _mm512_shuffle_i32x4(odd, odd_high, 0xdd);
+    }
+}
+
 static void lay_rows(const void *const *rows, int flip_top, ptrdiff_t n_features, void *laid) {
-    const int32_t flip = flip_top ? (int32_t)0x80808080 : 0;
+    const __m512i flip = _mm512_set1_epi8(flip_top ? -128 : 0);
     int32_t *out = laid;
     for (ptrdiff_t side = 0; side < FASTSVM_MAX_TILE_ROWS; side += SIDE)
-        for (ptrdiff_t k = 0; k < n_features; k += 4, out += SIDE)
-            for (ptrdiff_t i = 0; i < SIDE; i++)
-                out[i] = load_quad((const uint8_t *)rows[side + i] + k, n_features - k) ^ flip;
+        for (ptrdiff_t k = 0; k < n_features; k += 64) {
+            const ptrdiff_t n = quads(min(64, n_features - k));
+            for (ptrdiff_t half = 0; half < SIDE; half += 16) {
+                __m512i bytes[16], columns[16];
+                UNROLL
+                for (int i = 0; i < 16; i++)
+                    bytes[i] = load_bytes((const uint8_t *)rows[side + half + i] + k, first(n_features - k), 1, flip);
+                transpose(bytes, columns);
+                for (ptrdiff_t q = 0; q < n; q++) _mm512_storeu_si512(out + q * SIDE + half, columns[q]);
+            }
+            out += n * SIDE;
+        }
 }
 
 /* m columns for the rows of a half over n quads of features, from zero or from `sums`, to `sums`. */

@@ -26,7 +26,7 @@
 #include "stacked.h"
 #include "combined.h"
 const fastsvm_rows SYMBOL(fastsvm_rows_f32, FASTSVM_LEVEL) = TABLE(decide, dot_bytes, measure, round_weights,
-                                                                   stacked_loss, center, NULL, NULL);
+                                                                   stacked_loss, from_digits, center, NULL, NULL);
 #undef T
 #undef NAME
 #undef T_BYTES
@@ -44,5 +44,5 @@ const fastsvm_rows SYMBOL(fastsvm_rows_f32, FASTSVM_LEVEL) = TABLE(decide, dot_b
 #include "updates.h"
 #include "combined.h"
 #include "quotients.h"
-const fastsvm_rows SYMBOL(fastsvm_rows_f64, FASTSVM_LEVEL) = TABLE(NULL, NULL, NULL, NULL, NULL, NULL, quotients,
+const fastsvm_rows SYMBOL(fastsvm_rows_f64, FASTSVM_LEVEL) = TABLE(NULL, NULL, NULL, NULL, NULL, NULL, NULL, quotients,
                                                                    scaled_row);

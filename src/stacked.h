@@ -23,4 +23,18 @@ static double stacked_loss(int loss, const float *t, const int32_t *y, const dou
     for (ptrdiff_t i = 0; i < n; i++) sum += weight ? weight[i] * value[i] : value[i];
     return sum;
 }
+
+/* Scores of ROWS rows from the sums of products with the digits of integer weights. The integers are exact in double.
+ */
+static void from_digits(const int32_t *sums, ptrdiff_t apart, int n_digits, int accumulate, double unit,
+                        double constant, float *RESTRICT t) {
+    double q[ROWS];
+    for (ptrdiff_t i = 0; i < ROWS; i++) q[i] = sums[i];
+    for (int d = 1; d < n_digits; d++)
+        for (ptrdiff_t i = 0; i < ROWS; i++) q[i] = q[i] * 256 + sums[d * apart + i];
+    if (accumulate)
+        for (ptrdiff_t i = 0; i < ROWS; i++) t[i] = (float)(t[i] + q[i] * unit + constant);
+    else
+        for (ptrdiff_t i = 0; i < ROWS; i++) t[i] = (float)(q[i] * unit + constant);
+}
 #undef ROWS
