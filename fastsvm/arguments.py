@@ -8,6 +8,7 @@ import numpy as np
 
 from fastsvm.losses import Loss, WestonWatkins, as_loss
 from fastsvm.problem import Problem, Samples
+from fastsvm.score_functions import LINEAR, ScoreFunction
 from fastsvm.standardization import Standardization
 from fastsvm.validation import (
     check_finite,
@@ -16,15 +17,20 @@ from fastsvm.validation import (
     check_sample_weight,
     check_samples,
     check_storage,
-    check_weights,
 )
 
 
-def prepare_samples(X: Any, W: np.ndarray, standardization: Standardization | None, name: str = "X") -> Samples:
+def prepare_samples(
+    X: Any,
+    W: np.ndarray,
+    standardization: Standardization | None,
+    name: str = "X",
+    score_function: ScoreFunction = LINEAR,
+) -> Samples:
     """Check that ``X`` fits ``W``, and put the standardisation beside it in the dtype of the weights."""
     X = check_samples(name, X)
     dtype = W.dtype
-    check_weights(W, None, n_features=X.shape[1])
+    score_function.check(W, None, n_features=X.shape[1])
     check_storage(X, dtype, name)
     if standardization is None:
         return Samples(X)
@@ -48,15 +54,16 @@ def prepare(
     sample_weight: Any = None,
     standardization: Standardization | None = None,
     penalize_intercept: bool = False,
+    score_function: ScoreFunction = LINEAR,
 ) -> tuple[np.ndarray, np.ndarray | None, Problem]:
     """Check all arguments of an objective and return ``W``, ``b`` and the problem as the backends take it."""
-    W, b = check_weights(W, b)
-    samples = prepare_samples(X, W, standardization)
+    W, b = score_function.check(W, b)
+    samples = prepare_samples(X, W, standardization, score_function=score_function)
     n = len(samples.X)
     alpha = check_real("alpha", alpha, at_least=0.0)
     problem = Problem(
         samples=samples,
-        y=check_labels("y", y, n_samples=n, n_classes=len(W)),
+        y=check_labels("y", y, n_samples=n, n_classes=score_function.dimensions(W)[1]),
         sample_weight=check_sample_weight("sample_weight", sample_weight, n_samples=n),
         loss=as_loss(loss),
         alpha=alpha,

@@ -34,7 +34,7 @@ import numpy as np
 from fastsvm.backends import UPDATES, Update
 from fastsvm.gradients import GradientCheck, check_objective_gradient
 from fastsvm.losses import LOSSES, Loss, RegisteredLoss, as_loss
-from fastsvm.optimizers import OPTIMIZERS, Optimizer
+from fastsvm.optimizers import FULL_BATCH, OPTIMIZERS, Optimizer
 from fastsvm.schedules import Schedule, rates
 from fastsvm.validation import check_choice, check_flag, check_integer, check_real, plain_name
 
@@ -152,7 +152,7 @@ def register_update(
         raise ValueError(f"slots must be at most {MAX_SLOTS} different names, none of them x, g or step; got {slots!r}")
     slots = names
     defaults = _defaults("leaf", leaf, ("x", "g", *slots, "learning_rate", "step"), hyperparameters)
-    _check_name(name, OPTIMIZERS, RegisteredUpdate, replace)
+    _check_name(name, OPTIMIZERS | FULL_BATCH, RegisteredUpdate, replace)
     for dtype in (np.float64, np.float32):
         _try_update(leaf, len(slots), tuple(defaults.values()), dtype)
     state = namedtuple(_class_name(name) + "State", ("step", *slots), module=__name__)  # type: ignore[misc]

@@ -14,8 +14,9 @@ from fastsvm import model_file, objective, prediction
 from fastsvm.exceptions import DataFormatError
 from fastsvm.files import write_bytes
 from fastsvm.losses import Loss, WestonWatkins, as_loss
+from fastsvm.score_functions import LINEAR, ScoreFunction, as_score_function
 from fastsvm.standardization import Standardization
-from fastsvm.validation import check_finite, check_flag, check_real, check_samples, check_weights
+from fastsvm.validation import check_finite, check_flag, check_real, check_samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +27,7 @@ class Model:
     ----------
     W : ndarray (n_classes, n_features), float32 or float64, C-contiguous
     b : ndarray (n_classes,), dtype of ``W``, or None
+        With another score function: of its shapes.
     standardization : Standardization, optional
         Applied to samples inside the kernels.
     class_names : sequence of str, optional
@@ -38,6 +40,8 @@ class Model:
         Whether the penalty includes ``b``, likewise.
     metadata : mapping of str to str, optional
         Anything worth remembering: the data set, the accuracy reached. Saved, never interpreted.
+    score_function : ScoreFunction, default linear
+        How scores come from samples and weights.
 
     Raises
     ------
@@ -60,17 +64,19 @@ class Model:
     alpha: float = 0.0
     penalize_intercept: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
+    score_function: ScoreFunction = LINEAR
 
     def __post_init__(self) -> None:
-        W, b = check_weights(self.W, self.b)
-        if W.shape[1] == 0:
+        object.__setattr__(self, "score_function", as_score_function(self.score_function))
+        W, b = self.score_function.check(self.W, self.b)
+        if self.n_features == 0:
             raise ValueError(f"W must have at least 1 column; got shape {W.shape}")
         check_finite("W", W)
         if b is not None:
             check_finite("b", b)
-        _check_standardization(self.standardization, W.shape[1])
+        _check_standardization(self.standardization, self.n_features)
         checked = {
-            "class_names": _check_names(self.class_names, len(W)),
+            "class_names": _check_names(self.class_names, self.n_classes),
             "loss": as_loss(self.loss),
             "alpha": check_real("alpha", self.alpha, at_least=0.0),
             "penalize_intercept": check_flag("penalize_intercept", self.penalize_intercept),
@@ -80,27 +86,33 @@ class Model:
             object.__setattr__(self, name, value)
 
     def __repr__(self) -> str:
+        network = "" if self.score_function == LINEAR else f"{self.score_function!r}, "
         return (
-            f"Model({self.n_classes} classes, {self.n_features} features, {self.W.dtype}, loss={self.loss!r}, "
+            f"Model({self.n_classes} classes, {self.n_features} features, {network}{self.W.dtype}, loss={self.loss!r}, "
             f"alpha={self.alpha:g}, standardization={self.standardization.kind if self.standardization else 'none'!r})"
         )
 
     @property
     def n_classes(self) -> int:
         """Number of classes."""
-        return self.W.shape[0]
+        return self.score_function.dimensions(self.W)[1]
 
     @property
     def n_features(self) -> int:
         """Number of features of a sample."""
-        return self.W.shape[1]
+        return self.score_function.dimensions(self.W)[0]
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """``W`` and ``b`` by name; of a network ``W1``, ``b1``, ``W2`` and ``b2``. Views."""
+        return self.score_function.parameters(self.W, self.b)
 
     def name(self, index: int) -> str:
         """Name of a class, or its index as text where the model has no names."""
         return self.class_names[index] if self.class_names is not None else str(int(index))
 
     def scores(self, X: np.ndarray, *, backend: str | None = None, n_threads: int | None = None) -> np.ndarray:
-        """Return ``X Wᵀ + b`` of the standardised samples.
+        """Return the scores of samples: ``X Wᵀ + b`` of the standardised ones, or what else the score function says.
 
         Parameters
         ----------
@@ -120,8 +132,9 @@ class Model:
         """
         self._check_features(X)
         return prediction.decision_scores(
-            self.W, X, self.b, standardization=self.standardization, backend=backend, n_threads=n_threads
-        )
+            self.W, X, self.b, standardization=self.standardization, backend=backend, n_threads=n_threads,
+            score_function=self.score_function,
+        )  # fmt: skip
 
     def predict(self, X: np.ndarray, *, backend: str | None = None, n_threads: int | None = None) -> np.ndarray:
         """Return the class index of each sample, int64 (n_samples,): the first of its largest scores.
@@ -129,7 +142,10 @@ class Model:
         Parameters and errors as in `scores`.
         """
         self._check_features(X)
-        return prediction.predict(self.W, X, self.b, standardization=self.standardization, backend=backend, n_threads=n_threads)
+        return prediction.predict(
+            self.W, X, self.b, standardization=self.standardization, backend=backend, n_threads=n_threads,
+            score_function=self.score_function,
+        )  # fmt: skip
 
     def top_k(
         self, X: np.ndarray, k: int, *, backend: str | None = None, n_threads: int | None = None
@@ -140,8 +156,9 @@ class Model:
         """
         self._check_features(X)
         return prediction.top_k(
-            self.W, X, k, self.b, standardization=self.standardization, backend=backend, n_threads=n_threads
-        )
+            self.W, X, k, self.b, standardization=self.standardization, backend=backend, n_threads=n_threads,
+            score_function=self.score_function,
+        )  # fmt: skip
 
     def evaluate(
         self, X: np.ndarray, y: np.ndarray, *, backend: str | None = None, n_threads: int | None = None
@@ -157,7 +174,7 @@ class Model:
         return objective.evaluate(
             self.W, X, y, self.b, self.loss, self.alpha,
             standardization=self.standardization, penalize_intercept=self.penalize_intercept,
-            backend=backend, n_threads=n_threads,
+            backend=backend, n_threads=n_threads, score_function=self.score_function,
         )  # fmt: skip
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -211,7 +228,7 @@ def _check_standardization(standardization: Any, n_features: int) -> None:
     if not isinstance(standardization, Standardization):
         raise TypeError(f"standardization must be a Standardization or None; got {type(standardization).__name__}")
     if len(standardization.mean) != n_features:
-        raise ValueError(f"standardization must have one entry per column of W, {n_features}; got {len(standardization.mean)}")
+        raise ValueError(f"standardization must have one entry per feature, {n_features}; got {len(standardization.mean)}")
 
 
 def _check_text(name: str, value: Any) -> str:
@@ -232,7 +249,7 @@ def _check_names(names: Any, n_classes: int) -> tuple[str, ...] | None:
     if isinstance(names, str) or not isinstance(names, Sequence):
         raise TypeError(f"class_names must be a sequence of strings or None; got {names!r}")
     if len(names) != n_classes:
-        raise ValueError(f"class_names must have one name per row of W, {n_classes}; got {len(names)}")
+        raise ValueError(f"class_names must have one name per class, {n_classes}; got {len(names)}")
     checked = tuple(_check_text(f"class_names[{k}]", name) for k, name in enumerate(names))
     twice = next((name for k, name in enumerate(checked) if name in checked[:k]), None)
     if twice is not None:

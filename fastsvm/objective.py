@@ -42,6 +42,7 @@ import numpy as np
 from fastsvm import backends
 from fastsvm.arguments import prepare, raise_non_finite
 from fastsvm.losses import Loss, WestonWatkins, as_loss
+from fastsvm.score_functions import ScoreFunction, as_score_function
 from fastsvm.standardization import Standardization
 from fastsvm.validation import WEIGHT_DTYPES, check_array, check_finite, check_labels, check_sample_weight, check_samples
 
@@ -59,6 +60,7 @@ def loss_and_gradient(
     penalize_intercept: bool = False,
     backend: str | None = None,
     n_threads: int | None = None,
+    score_function: ScoreFunction | None = None,
 ) -> tuple[float, np.ndarray, np.ndarray | None]:
     """Return the objective and its gradient on ``W`` and ``b``, in one pass over ``X``.
 
@@ -72,12 +74,15 @@ def loss_and_gradient(
         Add ``alpha · ½‖b‖²``.
     backend, n_threads
         As in :mod:`fastsvm.objective`.
+    score_function : ScoreFunction, optional
+        How scores come from samples and weights, if not linearly: a ``fastsvm.TwoLayer`` with all its numbers, which says
+        what shapes ``W`` and ``b`` have then.
 
     Returns
     -------
     loss : float
-    dW : ndarray (n_classes, n_features), dtype of ``W``
-    db : ndarray (n_classes,), dtype of ``W``, or ``None`` where ``b`` is
+    dW : ndarray, shape and dtype of ``W``
+    db : ndarray, shape and dtype of ``b``, or ``None`` where ``b`` is
 
     Examples
     --------
@@ -87,14 +92,16 @@ def loss_and_gradient(
     >>> loss, dW.ravel().tolist(), db
     (5.0, [-2.0, 1.0, 1.0], None)
     """
+    score_function = as_score_function(score_function)
     W, b, problem = prepare(
         W, X, y, b,
         loss=loss, alpha=alpha, sample_weight=sample_weight,
-        standardization=standardization, penalize_intercept=penalize_intercept,
+        standardization=standardization, penalize_intercept=penalize_intercept, score_function=score_function,
     )  # fmt: skip
     dW = np.empty_like(W)
     db = None if b is None else np.empty_like(b)
-    value = backends.get(backend, problem.loss).gradient(W, b, problem, dW, db, backends.resolve_threads(n_threads))
+    engine = score_function.engine(backends.get(backend, problem.loss))
+    value = engine.gradient(W, b, problem, dW, db, backends.resolve_threads(n_threads))
     if not np.isfinite(value):
         raise_non_finite(f"the loss is {value}", problem.samples, W=W, b=b)
     if not np.isfinite(dW).all():
@@ -115,6 +122,7 @@ def evaluate(
     penalize_intercept: bool = False,
     backend: str | None = None,
     n_threads: int | None = None,
+    score_function: ScoreFunction | None = None,
 ) -> tuple[float, float]:
     """Return the objective and the accuracy, in one pass over ``X``. Parameters as in :func:`loss_and_gradient`.
 
@@ -124,12 +132,14 @@ def evaluate(
     accuracy : float
         Share of the samples (unweighted) whose largest score, the first of them in a tie, is their class's.
     """
+    score_function = as_score_function(score_function)
     W, b, problem = prepare(
         W, X, y, b,
         loss=loss, alpha=alpha, sample_weight=sample_weight,
-        standardization=standardization, penalize_intercept=penalize_intercept,
+        standardization=standardization, penalize_intercept=penalize_intercept, score_function=score_function,
     )  # fmt: skip
-    value, correct = backends.get(backend, problem.loss).evaluate(W, b, problem, backends.resolve_threads(n_threads))
+    engine = score_function.engine(backends.get(backend, problem.loss))
+    value, correct = engine.evaluate(W, b, problem, backends.resolve_threads(n_threads))
     if not np.isfinite(value):
         raise_non_finite(f"the loss is {value}", problem.samples, W=W, b=b)
     return value, correct / len(problem.y)

@@ -314,8 +314,48 @@ class AdamW(Adam):
     rule: ClassVar[str] = "adamw"
 
 
+@dataclass(frozen=True)
+class SteepestDescent(Optimizer):
+    """``x ← x − η g`` with the η that makes the objective smallest: gradient descent with exact line search.
+
+    There is nothing to choose: :func:`fastsvm.train` finds η in every epoch and records it as its learning rate. It takes
+    ``batch_size="full"`` and linear scores. Where no η lowers the objective, training stops. At a kink of a hinge loss
+    that may be before the minimum: the gradient of one side need not point downhill. Weights of 0 are often
+    such a place for `CrammerSinger`; begin at others.
+
+    References
+    ----------
+    A. Cauchy, "Méthode générale pour la résolution des systèmes d'équations simultanées", 1847.
+    """
+
+    learning_rate: ClassVar[Any] = None  # type: ignore[misc]  # no field
+    rule: ClassVar[str] = "steepest_descent"
+    state_type: ClassVar[Any] = SGDState
+
+    def __post_init__(self) -> None:
+        pass
+
+    def coefficients(self, first: int, count: int) -> np.ndarray:
+        """As of every optimizer; the learning rates, not known before the update, are NaN."""
+        table = np.zeros((count, len(COEFFICIENTS)))
+        table[:, COEFFICIENTS.index("learning_rate")] = np.nan
+        return table
+
+    def step(
+        self, x: np.ndarray, dx: np.ndarray, state: State, *, backend: str | None = None, n_threads: int | None = None
+    ) -> None:
+        """Raises ``TypeError``: a gradient alone does not tell how far to go."""
+        raise TypeError(
+            'SteepestDescent has no step outside fastsvm.train(..., batch_size="full"), which knows the objective; '
+            "fastsvm.landscape.minimize_along finds the minimum along a direction"
+        )
+
+
 #: Names by which the command line and :func:`fastsvm.train` know the optimizers.
 OPTIMIZERS: dict[str, type[Optimizer]] = {cls.rule: cls for cls in (SGD, Momentum, Nesterov, AdaGrad, RMSProp, Adam, AdamW)}
+
+#: Those that need all samples for an update and have no rule in the backends.
+FULL_BATCH: dict[str, type[Optimizer]] = {SteepestDescent.rule: SteepestDescent}
 
 
 def as_optimizer(optimizer: Optimizer | str) -> Optimizer:
@@ -328,7 +368,8 @@ def as_optimizer(optimizer: Optimizer | str) -> Optimizer:
     """
     if isinstance(optimizer, Optimizer):
         return optimizer
-    if isinstance(optimizer, str) and plain_name(optimizer) in OPTIMIZERS:
-        return OPTIMIZERS[plain_name(optimizer)]()
+    known = OPTIMIZERS | FULL_BATCH
+    if isinstance(optimizer, str) and plain_name(optimizer) in known:
+        return known[plain_name(optimizer)]()
     kind = ValueError if isinstance(optimizer, str) else TypeError
-    raise kind(f"optimizer must be an Optimizer or one of {', '.join(map(repr, OPTIMIZERS))}; got {optimizer!r}")
+    raise kind(f"optimizer must be an Optimizer or one of {', '.join(map(repr, known))}; got {optimizer!r}")

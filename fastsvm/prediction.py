@@ -11,8 +11,9 @@ import numpy as np
 
 from fastsvm import backends
 from fastsvm.arguments import prepare_samples, raise_non_finite
+from fastsvm.score_functions import ScoreFunction, as_score_function
 from fastsvm.standardization import Standardization
-from fastsvm.validation import check_integer, check_weights
+from fastsvm.validation import check_integer
 
 NOT_FINITE = "a score is not finite"
 
@@ -25,6 +26,7 @@ def decision_scores(
     standardization: Standardization | None = None,
     backend: str | None = None,
     n_threads: int | None = None,
+    score_function: ScoreFunction | None = None,
 ) -> np.ndarray:
     """Return ``X Wᵀ + b``, shape (n_samples, n_classes), in the dtype of ``W``.
 
@@ -35,11 +37,14 @@ def decision_scores(
     standardization : Standardization, optional
     backend, n_threads
         As in :mod:`fastsvm.objective`.
+    score_function : ScoreFunction, optional
+        As in :func:`fastsvm.loss_and_gradient`.
     """
-    W, b = check_weights(W, b)
-    samples = prepare_samples(X, W, standardization)
-    out = np.empty((len(samples.X), len(W)), dtype=W.dtype)
-    backends.get(backend).scores(W, b, samples, out, backends.resolve_threads(n_threads))
+    score_function = as_score_function(score_function)
+    W, b = score_function.check(W, b)
+    samples = prepare_samples(X, W, standardization, score_function=score_function)
+    out = np.empty((len(samples.X), score_function.dimensions(W)[1]), dtype=W.dtype)
+    score_function.engine(backends.get(backend)).scores(W, b, samples, out, backends.resolve_threads(n_threads))
     if not np.isfinite(out).all():
         raise_non_finite(NOT_FINITE, samples, W=W, b=b)
     return out
@@ -53,6 +58,7 @@ def predict(
     standardization: Standardization | None = None,
     backend: str | None = None,
     n_threads: int | None = None,
+    score_function: ScoreFunction | None = None,
 ) -> np.ndarray:
     """Return the class of each sample, (n_samples,) int64, in one pass over ``X``. Parameters as in :func:`decision_scores`.
 
@@ -62,7 +68,7 @@ def predict(
     >>> fastsvm.predict(np.array([[1.0, 0.0], [0.0, 1.0]]), np.array([[0.2, 0.9], [3.0, 3.0]])).tolist()
     [1, 0]
     """
-    return _ranked(W, X, b, 1, False, standardization, backend, n_threads)[0].reshape(-1)
+    return _ranked(W, X, b, 1, False, standardization, backend, n_threads, score_function)[0].reshape(-1)
 
 
 def top_k(
@@ -74,13 +80,14 @@ def top_k(
     standardization: Standardization | None = None,
     backend: str | None = None,
     n_threads: int | None = None,
+    score_function: ScoreFunction | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the classes with the ``k`` largest scores of each sample, in one pass over ``X``.
 
     Parameters
     ----------
     k : int in [1, n_classes]
-    W, X, b, standardization, backend, n_threads
+    W, X, b, standardization, backend, n_threads, score_function
         As in :func:`decision_scores`.
 
     Returns
@@ -96,7 +103,7 @@ def top_k(
     >>> classes.tolist(), scores.tolist()
     ([[1, 2]], [[30.0, 20.0]])
     """
-    classes, scores = _ranked(W, X, b, k, True, standardization, backend, n_threads)
+    classes, scores = _ranked(W, X, b, k, True, standardization, backend, n_threads, score_function)
     assert scores is not None
     return classes, scores
 
@@ -110,15 +117,19 @@ def _ranked(
     standardization: Standardization | None,
     backend: str | None,
     n_threads: int | None,
+    score_function: ScoreFunction | None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    W, b = check_weights(W, b)
-    samples = prepare_samples(X, W, standardization)
+    score_function = as_score_function(score_function)
+    W, b = score_function.check(W, b)
+    samples = prepare_samples(X, W, standardization, score_function=score_function)
+    n_classes = score_function.dimensions(W)[1]
     k = check_integer("k", k, at_least=1)
-    if k > len(W):
-        raise ValueError(f"k must be at most the number of classes, {len(W)}; got {k}")
+    if k > n_classes:
+        raise ValueError(f"k must be at most the number of classes, {n_classes}; got {k}")
     classes = np.empty((len(samples.X), k), dtype=np.int64)
     scores = np.empty(classes.shape, dtype=W.dtype) if want_scores else None
-    backends.get(backend).top_k(W, b, samples, classes, scores, backends.resolve_threads(n_threads))
+    engine = score_function.engine(backends.get(backend))
+    engine.top_k(W, b, samples, classes, scores, backends.resolve_threads(n_threads))
     if classes[:, 0].min() < 0:
         raise_non_finite(NOT_FINITE, samples, W=W, b=b)
     return classes, scores

@@ -39,7 +39,7 @@ def test_a_training_becomes_a_model():
     assert not np.shares_memory(model.W, result.W)
     assert not np.shares_memory(model.b, result.b)
     assert result.to_model().class_names is None
-    with pytest.raises(ValueError, match="one name per row of W, 2; got 1"):
+    with pytest.raises(ValueError, match="one name per class, 2; got 1"):
         result.to_model(["low"])
 
 
@@ -73,8 +73,8 @@ def test_names():
         ({"b": np.ones(3)}, TypeError, "b must have dtype float32"),
         ({"b": np.array([0, np.inf, 0], dtype=np.float32)}, ValueError, r"b\[1\] is inf"),
         ({"standardization": "mean"}, TypeError, "standardization must be a Standardization or None; got str"),
-        ({"standardization": Standardization(np.zeros(3), np.ones(3), "mean")}, ValueError, "one entry per column of W, 2"),
-        ({"class_names": ("a", "b")}, ValueError, "class_names must have one name per row of W, 3; got 2"),
+        ({"standardization": Standardization(np.zeros(3), np.ones(3), "mean")}, ValueError, "one entry per feature, 2"),
+        ({"class_names": ("a", "b")}, ValueError, "class_names must have one name per class, 3; got 2"),
         ({"class_names": "abc"}, TypeError, "class_names must be a sequence of strings"),
         ({"class_names": ("a", "b", 3)}, TypeError, r"class_names\[2\] must be a string; got 3"),
         ({"class_names": ("a", "b", "\ud800")}, ValueError, "text that UTF-8 can hold"),

@@ -20,6 +20,7 @@ from fastsvm.arguments import prepare
 from fastsvm.losses import Loss, WestonWatkins, as_loss
 from fastsvm.optimizers import Adam, Optimizer, as_optimizer
 from fastsvm.schedules import Cosine
+from fastsvm.score_functions import ScoreFunction, as_score_function
 from fastsvm.standardization import Standardization
 from fastsvm.training.arguments import (
     MONITORS,
@@ -39,6 +40,7 @@ from fastsvm.training.arguments import (
     restore_generator,
 )
 from fastsvm.training.history import EpochRecord, History, TrainResult, TrainState
+from fastsvm.training.line_search import check_line_search
 from fastsvm.training.run import Plan, Run
 from fastsvm.validation import check_choice, check_flag, check_integer, check_labels, check_real, check_samples
 
@@ -55,6 +57,7 @@ def train(
     X: np.ndarray,
     y: npt.ArrayLike,
     *,
+    score_function: ScoreFunction | None = None,
     loss: Loss | str = WestonWatkins(),
     optimizer: Optimizer | str | None = None,
     alpha: float = DEFAULT_ALPHA,
@@ -80,7 +83,7 @@ def train(
     backend: str | None = None,
     n_threads: int | None = None,
 ) -> TrainResult:
-    """Train a linear multiclass classifier by gradient descent on batches.
+    """Train a multiclass classifier, linear unless told otherwise, by gradient descent on batches.
 
     Parameters
     ----------
@@ -89,9 +92,13 @@ def train(
         see :mod:`fastsvm.storage`.
     y : (n_samples,) integers
         Class indices.
+    score_function : ScoreFunction, optional
+        How scores come from samples and weights; a ``fastsvm.TwoLayer`` makes a network of the model. Default: linear scores
+        (with ``resume``: its score function).
     loss : WestonWatkins, CrammerSinger, Softmax, or the name of one
     optimizer : Optimizer or name, default :data:`DEFAULT_OPTIMIZER` (with ``resume``: its optimizer)
-        A ``Linear`` or ``Cosine`` schedule without ``total`` spans the updates of all ``epochs``.
+        A ``Linear`` or ``Cosine`` schedule without ``total`` spans the updates of all ``epochs``. ``SteepestDescent()`` takes
+        full batches and finds its learning rates itself.
     alpha : float >= 0
         Strength of the penalty ``alpha · ½‖W‖²``.
     batch_size : int >= 1 or "full"
@@ -101,15 +108,15 @@ def train(
         In total, those of ``resume`` included. Default: as many as make 3,000 updates (short of 10 million samples), at
         least 20.
     n_classes : int >= 2, optional
-        Default: the largest label + 1 (with ``W``: its rows), and then ``y`` must hold two classes or more, and none may be
-        absent.
+        Default: the largest label + 1 (with ``W`` of linear scores: its rows), and then ``y`` must hold two classes or more,
+        and none may be absent.
     fit_intercept, penalize_intercept : bool
         Whether there is a ``b``, and whether ``alpha · ½‖b‖²`` is added to the objective.
     sample_weight : (n_samples,) numbers >= 0, optional
     standardize : {"mean+std", "mean", "scale", "none"}, Standardization or None
         Applied to the samples as they are read; see :data:`fastsvm.standardization.KINDS`.
     W, b : ndarray (n_classes, n_features) and (n_classes,), optional
-        Where to begin; copied. Default: zeros.
+        Where to begin; copied. Default: zeros, or what the score function draws with ``seed``. Its own shapes hold for it.
     sampling : {"shuffle", "replacement", "sequential"}
         Order of an epoch's samples: a new permutation, n_samples draws with replacement, or as they stand in ``X``.
     validation : (X, y) or (X, y, sample_weight), optional
@@ -129,7 +136,8 @@ def train(
     dtype : float32 or float64, optional
         Of ``W``, and of the computation. Default: that of ``W``, else float64 for float64 ``X`` and float32 otherwise.
     seed : int >= 0, numpy.random.Generator, SeedSequence or None
-        Source of the sample order; ``None`` is unpredictable. With ``resume`` its generator goes on instead.
+        Source of the sample order, and of random weights to begin with; ``None`` is unpredictable. With ``resume`` its
+        generator goes on instead.
     resume : TrainResult, optional
         Go on from its last state. The data and the other arguments must be as they were (what a result tells about them
         is checked); its standardisation is kept. The bits are those of a training without the break, provided that no
@@ -172,9 +180,15 @@ def train(
     if optimizer is None:
         optimizer = resume.optimizer if isinstance(resume, TrainResult) else DEFAULT_OPTIMIZER
     optimizer = as_optimizer(optimizer)
+    if score_function is None and isinstance(resume, TrainResult):
+        score_function = resume.score_function
+    score_function = as_score_function(score_function)
+    check_line_search(optimizer, loss, score_function, batch_size, len(X))
     if resume is None:
         rng = check_seed(seed)
-        W, b = initial_weights(X, y, W, b, n_classes=n_classes, fit_intercept=fit_intercept, dtype=dtype)
+        score_function, W, b = initial_weights(
+            score_function, X, y, W, b, n_classes=n_classes, fit_intercept=fit_intercept, dtype=dtype, rng=rng
+        )
         standardization, history = check_standardize(standardize, X), History()
         optimizer_b = None if b is None else optimizer.init(b)
         state = TrainState(W, b, None, None, optimizer.init(W), optimizer_b, {}, epochs=0, updates=0)
@@ -182,21 +196,23 @@ def train(
         if W is not None or b is not None:
             raise ValueError("W and b must be None with resume, which says where to begin")
         given = {
-            "loss": loss, "alpha": alpha, "fit_intercept": fit_intercept, "penalize_intercept": penalize_intercept,
+            "score_function": score_function, "loss": loss, "alpha": alpha,
+            "fit_intercept": fit_intercept, "penalize_intercept": penalize_intercept,
             "n_classes": n_classes, "n_features": X.shape[1], "dtype": None if dtype is None else check_dtype(dtype),
             "optimizer": type(optimizer).__name__, "record": record,
             "validation": "no validation set" if validation is None else "a validation set",
         }  # fmt: skip
         state = check_resume(resume, optimizer, given, epochs=epochs, standardize=standardize)
+        score_function = resume.score_function
         rng, standardization, history = restore_generator(state.rng), resume.standardization, resume.history
     W, b, problem = prepare(
         state.W, X, y, state.b, loss=loss, alpha=alpha, sample_weight=sample_weight,
-        standardization=standardization, penalize_intercept=penalize_intercept,
+        standardization=standardization, penalize_intercept=penalize_intercept, score_function=score_function,
     )  # fmt: skip
     total = state.updates + (epochs - state.epochs) * -(-len(X) // batch_size)
     plan = Plan(
-        problem=problem, penalize_intercept=penalize_intercept,
-        validation=check_validation(validation, problem, W, standardization), standardization=standardization,
+        score_function=score_function, problem=problem, penalize_intercept=penalize_intercept,
+        validation=check_validation(validation, problem, W, standardization, score_function), standardization=standardization,
         optimizer=optimizer, rule=bind_schedule(optimizer, total), batch_size=batch_size, epochs=epochs,
         sampling=check_choice("sampling", sampling, SAMPLINGS), patience=check_patience(patience, validation),
         monitor=check_choice("monitor", monitor, MONITORS), min_delta=check_real("min_delta", min_delta, at_least=0.0),

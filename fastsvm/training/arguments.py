@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from fastsvm.arguments import prepare_samples
-from fastsvm.optimizers import Optimizer
+from fastsvm.optimizers import Optimizer, SteepestDescent
 from fastsvm.problem import Problem
 from fastsvm.schedules import bind
+from fastsvm.score_functions import ScoreFunction
 from fastsvm.standardization import Standardization, fit_standardization
 from fastsvm.training.history import TrainResult, TrainState
 from fastsvm.validation import (
@@ -25,7 +26,6 @@ from fastsvm.validation import (
     check_sample_weight,
     check_samples,
     check_storage,
-    check_weights,
 )
 
 SAMPLINGS = ("shuffle", "replacement", "sequential")
@@ -49,7 +49,7 @@ def default_epochs(n_samples: int, batch_size: int) -> int:
     return max(20, min(-(-3000 // updates), -(-10_000_000 // n_samples)))
 
 
-def check_callbacks(callbacks: Any) -> tuple[Callable[..., Any], ...]:
+def check_callbacks(callbacks: Any, form: str = "callback(record, result)") -> tuple[Callable[..., Any], ...]:
     """Callbacks as a tuple."""
     if callable(callbacks) or not isinstance(callbacks, Iterable):
         hint = "; put it in a list" if callable(callbacks) else ""
@@ -57,7 +57,7 @@ def check_callbacks(callbacks: Any) -> tuple[Callable[..., Any], ...]:
     result = tuple(callbacks)
     for k, callback in enumerate(result):
         if not callable(callback):
-            raise TypeError(f"callbacks[{k}] must be callable as callback(record, result); got {callback!r}")
+            raise TypeError(f"callbacks[{k}] must be callable as {form}; got {callback!r}")
     return result
 
 
@@ -107,6 +107,8 @@ def check_dtype(dtype: Any) -> np.dtype:
 
 def _count_classes(y: np.ndarray) -> int:
     """The largest label + 1, provided that every class up to it occurs: a gap is rather a mistake than a class."""
+    if y.min() == y.max():
+        raise ValueError(f"y must hold at least two classes, or n_classes be given; got one class, {y[0]}")
     n_classes = int(y.max()) + 1
     present = np.unique(y) if n_classes > len(y) else np.flatnonzero(np.bincount(y))
     if len(present) < n_classes:
@@ -119,32 +121,40 @@ def _count_classes(y: np.ndarray) -> int:
 
 
 def initial_weights(
-    X: np.ndarray, y: np.ndarray, W: Any, b: Any, *, n_classes: Any, fit_intercept: bool, dtype: Any
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Copies of the weights to begin with, or zeros."""
+    score_function: ScoreFunction,
+    X: np.ndarray,
+    y: np.ndarray,
+    W: Any,
+    b: Any,
+    *,
+    n_classes: Any,
+    fit_intercept: bool,
+    dtype: Any,
+    rng: np.random.Generator,
+) -> tuple[ScoreFunction, np.ndarray, np.ndarray | None]:
+    """The score function, told the sizes, and its weights to begin with, where given a copy of them."""
     if n_classes is not None:
         n_classes = check_integer("n_classes", n_classes, at_least=2)
     if dtype is not None:
         dtype = check_dtype(dtype)
     if W is not None:
-        W = check_array("W", W, dtypes=WEIGHT_DTYPES if dtype is None else (dtype.name,), ndim=2).copy()
-    else:
-        if n_classes is None:
-            if y.min() == y.max():
-                raise ValueError(f"y must hold at least two classes, or n_classes be given; got one class, {y[0]}")
-            n_classes = _count_classes(y)
-        if dtype is None:
-            dtype = np.float64 if X.dtype == np.float64 else np.float32
-        W = np.zeros((n_classes, X.shape[1]), dtype=dtype)
+        W = check_array("W", W, dtypes=WEIGHT_DTYPES if dtype is None else (dtype.name,)).copy()
+    elif dtype is None:
+        dtype = np.dtype(np.float64 if X.dtype == np.float64 else np.float32)
     if b is not None and not fit_intercept:
         raise ValueError("b must be None with fit_intercept=False; got initial values")
-    W, b = check_weights(W, b, n_features=X.shape[1], n_classes=n_classes)
+    if n_classes is None:
+        n_classes = score_function.known_classes(W) or _count_classes(y)
+    score_function = score_function.sized(X.shape[1], n_classes)
+    if W is None:
+        W = score_function.init_weights(X.shape[1], n_classes, dtype, rng)
+    W, b = score_function.check(W, b, n_features=X.shape[1], n_classes=n_classes)
     check_storage(X, W.dtype)
     check_finite("W", W)
     if b is not None:
         check_finite("b", b)
-        return W, b.copy()
-    return W, np.zeros(len(W), dtype=W.dtype) if fit_intercept else None
+        return score_function, W, b.copy()
+    return score_function, W, score_function.init_intercepts(n_classes, W.dtype) if fit_intercept else None
 
 
 def check_standardize(standardize: Any, X: np.ndarray) -> Standardization | None:
@@ -158,7 +168,11 @@ def check_standardize(standardize: Any, X: np.ndarray) -> Standardization | None
 
 
 def check_validation(
-    validation: Any, problem: Problem, W: np.ndarray, standardization: Standardization | None
+    validation: Any,
+    problem: Problem,
+    W: np.ndarray,
+    standardization: Standardization | None,
+    score_function: ScoreFunction,
 ) -> Problem | None:
     """The problem on the validation set: same loss, penalty and standardisation."""
     if validation is None:
@@ -167,42 +181,51 @@ def check_validation(
         got = f"{len(validation)} entries" if isinstance(validation, (tuple, list)) else type(validation).__name__
         raise TypeError(f"validation must be (X, y) or (X, y, sample_weight); got {got}")
     X = check_samples("validation[0]", validation[0])
-    n, d = X.shape
-    if d != W.shape[1]:
-        raise ValueError(f"validation[0] must have as many features as X, {W.shape[1]}; got shape {X.shape}")
+    n_features, n_classes = score_function.dimensions(W)
+    if X.shape[1] != n_features:
+        raise ValueError(f"validation[0] must have as many features as X, {n_features}; got shape {X.shape}")
     check_storage(X, W.dtype, "validation[0]")
     weight = validation[2] if len(validation) == 3 else None
     return problem._replace(
-        samples=prepare_samples(X, W, standardization, "validation[0]"),
-        y=check_labels("validation[1]", validation[1], n_samples=n, n_classes=len(W)),
-        sample_weight=check_sample_weight("validation[2]", weight, n_samples=n),
+        samples=prepare_samples(X, W, standardization, "validation[0]", score_function),
+        y=check_labels("validation[1]", validation[1], n_samples=len(X), n_classes=n_classes),
+        sample_weight=check_sample_weight("validation[2]", weight, n_samples=len(X)),
     )
 
 
 def bind_schedule(optimizer: Optimizer, total: int) -> Optimizer:
     """The optimizer with its schedule told how many updates there will be."""
+    if isinstance(optimizer, SteepestDescent):
+        return optimizer
     return replace(optimizer, learning_rate=bind(optimizer.learning_rate, total))
+
+
+def check_same_standardize(standardize: Any, old: Standardization | None, what: str) -> None:
+    """Raise unless the argument describes the standardisation of what is to be resumed."""
+    same = standardize is old or ("none" if standardize is None else standardize) == ("none" if old is None else old.kind)
+    if isinstance(standardize, Standardization) and old is not None:
+        same = np.array_equal(standardize.mean, old.mean) and np.array_equal(standardize.scale, old.scale)
+    if not same:
+        kind = "none" if old is None else old.kind
+        raise ValueError(f"standardize must be that of the {what} to resume, {kind!r}; got {standardize!r}")
 
 
 def check_resume(resume: Any, optimizer: Optimizer, given: dict[str, Any], *, epochs: int, standardize: Any) -> TrainState:
     """A copy of the state to go on from. Raises unless the arguments describe that training, as far as its result can tell."""
     if not isinstance(resume, TrainResult):
         raise TypeError(f"resume must be a TrainResult; got {type(resume).__name__}")
-    state, old = copy.deepcopy(resume.state), resume.standardization
-    same = standardize is old or ("none" if standardize is None else standardize) == ("none" if old is None else old.kind)
-    if isinstance(standardize, Standardization) and old is not None:
-        same = np.array_equal(standardize.mean, old.mean) and np.array_equal(standardize.scale, old.scale)
-    if not same:
-        raise ValueError(
-            f"standardize must be that of the training to resume, {'none' if old is None else old.kind!r}; got {standardize!r}"
-        )
+    state = copy.deepcopy(resume.state)
+    check_same_standardize(standardize, resume.standardization, "training")
+    n_features, n_classes = resume.score_function.dimensions(state.W)
+    given = given | {"score_function": given["score_function"].sized(n_features, n_classes)}
     had = {
+        "score_function": resume.score_function,
         "loss": resume.loss,
         "alpha": resume.alpha,
         "fit_intercept": state.b is not None,
         "penalize_intercept": resume.penalize_intercept,
-        "n_classes": len(state.W),
-        "n_features": state.W.shape[1],
+        "n_classes": n_classes,
+        "n_features": n_features,
         "dtype": state.W.dtype,
         "optimizer": type(resume.optimizer).__name__,
         "record": "epoch" if resume.history.update_losses is None else "update",
@@ -216,7 +239,7 @@ def check_resume(resume: Any, optimizer: Optimizer, given: dict[str, Any], *, ep
             )
     if epochs < state.epochs:
         raise ValueError(f"epochs counts those of resume too and must be >= {state.epochs}; got {epochs}")
-    check_weights(state.W, state.b)
+    resume.score_function.check(state.W, state.b)
     optimizer.check_state(state.W, state.optimizer_W, "resume.state.optimizer_W")
     if state.b is not None:
         optimizer.check_state(state.b, state.optimizer_b, "resume.state.optimizer_b")  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from fastsvm.losses import Loss
 from fastsvm.model import Model
 from fastsvm.objective import evaluate
 from fastsvm.optimizers import Optimizer, State
+from fastsvm.score_functions import LINEAR, ScoreFunction
 from fastsvm.standardization import Standardization
 from fastsvm.validation import check_choice
 
@@ -123,15 +124,17 @@ class TrainResult:
     ----------
     W : ndarray (n_classes, n_features), float32 or float64
     b : ndarray (n_classes,), dtype of ``W``, or None
-        Weights and intercept after epoch ``best_epoch``.
+        Weights and intercept after epoch ``best_epoch``. Of another than the linear score function: all its weights and all
+        its intercepts, one after the other; ``parameters`` has them apart.
     loss, optimizer, alpha, penalize_intercept
         As given to the training (an optimizer's schedule without ``total`` is kept so).
     standardization : Standardization or None
         What the samples pass through before ``W``.
     history : History
-    stop_reason : {"epochs", "early stopping", "callback", "interrupted"}
+    stop_reason : {"epochs", "early stopping", "callback", "interrupted", "no descent"}
         Why training ended: all epochs were made, the validation set stopped improving, a callback returned ``True``,
-        Ctrl-C. In :attr:`fastsvm.DivergenceError.result` it is ``"diverged"``, in what callbacks are given ``"running"``.
+        Ctrl-C, no step of `fastsvm.SteepestDescent` lowers the objective. In :attr:`fastsvm.DivergenceError.result` it is
+        ``"diverged"``, in what callbacks are given ``"running"``.
     best_epoch : int
         The epoch with the best validation value, the first of them in a tie; without a validation set the last epoch.
     state : TrainState
@@ -139,6 +142,8 @@ class TrainResult:
     backend : str
     n_threads : int
         What training used, and what the methods use.
+    score_function : ScoreFunction
+        How scores come from the samples; ``Linear()`` unless training was told otherwise.
     """
 
     W: np.ndarray
@@ -154,32 +159,40 @@ class TrainResult:
     state: TrainState
     backend: str
     n_threads: int
+    score_function: ScoreFunction = LINEAR
 
     def __repr__(self) -> str:
-        shape = " x ".join(map(str, self.W.shape))
+        shapes = (f"{name} {' x '.join(map(str, part.shape))}" for name, part in self.parameters.items() if name[0] == "W")
         return (
-            f"<TrainResult: W {shape} {self.W.dtype}, {self.loss}, {self.state.epochs} epochs, "
+            f"<TrainResult: {', '.join(shapes)} {self.W.dtype}, {self.loss}, {self.state.epochs} epochs, "
             f"stop_reason={self.stop_reason!r}, best_epoch={self.best_epoch}>"
         )
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """``W`` and ``b`` by name; of a network ``W1``, ``b1``, ``W2`` and ``b2``. Views."""
+        return self.score_function.parameters(self.W, self.b)
 
     def scores(self, X: np.ndarray) -> np.ndarray:
         """Scores of samples as they were given to training (not standardised): (n_samples, n_classes), dtype of ``W``."""
         return prediction.decision_scores(
-            self.W, X, self.b, standardization=self.standardization, backend=self.backend, n_threads=self.n_threads
-        )
+            self.W, X, self.b, standardization=self.standardization, backend=self.backend, n_threads=self.n_threads,
+            score_function=self.score_function,
+        )  # fmt: skip
 
     def predict(self, X: np.ndarray) -> np.ndarray:
         """Class indices of samples, (n_samples,) int64: the largest score, the first of them in a tie."""
         return prediction.predict(
-            self.W, X, self.b, standardization=self.standardization, backend=self.backend, n_threads=self.n_threads
-        )
+            self.W, X, self.b, standardization=self.standardization, backend=self.backend, n_threads=self.n_threads,
+            score_function=self.score_function,
+        )  # fmt: skip
 
     def evaluate(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> tuple[float, float]:
         """Objective (penalty included) and accuracy on samples as they were given to training."""
         return evaluate(
             self.W, X, y, self.b, self.loss, self.alpha, sample_weight,
             standardization=self.standardization, penalize_intercept=self.penalize_intercept,
-            backend=self.backend, n_threads=self.n_threads,
+            backend=self.backend, n_threads=self.n_threads, score_function=self.score_function,
         )  # fmt: skip
 
     def to_model(self, class_names: Sequence[str] | None = None, metadata: Mapping[str, str] | None = None) -> Model:
@@ -200,5 +213,5 @@ class TrainResult:
         return Model(
             W=self.W.copy(), b=None if self.b is None else self.b.copy(), standardization=self.standardization,
             class_names=class_names, loss=self.loss, alpha=self.alpha, penalize_intercept=self.penalize_intercept,
-            metadata={} if metadata is None else metadata,
+            metadata={} if metadata is None else metadata, score_function=self.score_function,
         )  # fmt: skip

@@ -12,10 +12,12 @@ import numpy as np
 from fastsvm import backends
 from fastsvm.backends import COEFFICIENTS
 from fastsvm.exceptions import DivergenceError
-from fastsvm.optimizers import Optimizer, slots
+from fastsvm.optimizers import Optimizer, SteepestDescent, slots
 from fastsvm.problem import Problem
+from fastsvm.score_functions import Engine, ScoreFunction
 from fastsvm.standardization import Standardization
 from fastsvm.training.history import EpochRecord, History, TrainResult, TrainState
+from fastsvm.training.line_search import LineSearch
 from fastsvm.validation import check_finite
 
 LEARNING_RATE = COEFFICIENTS.index("learning_rate")
@@ -28,6 +30,7 @@ class Plan:
     ``optimizer`` is as the user gave it, ``rule`` the same with its schedule bound to the number of updates.
     """
 
+    score_function: ScoreFunction
     problem: Problem
     penalize_intercept: bool
     validation: Problem | None
@@ -47,6 +50,12 @@ class Plan:
     @property
     def updates_per_epoch(self) -> int:
         return -(-len(self.problem.y) // self.batch_size)
+
+    @property
+    def engine(self) -> Engine:
+        if isinstance(self.rule, SteepestDescent):
+            return LineSearch(self.backend)  # type: ignore[return-value]
+        return self.score_function.engine(backends.get(self.backend))
 
 
 class Monitor:
@@ -98,11 +107,10 @@ class Run:
         coefficients = plan.rule.coefficients(self.updates, count)
         losses = np.empty(count)
         order = self._order()
-        backend = backends.get(plan.backend)
         slots_b = () if self.optimizer_b is None else slots(self.optimizer_b)
         start = time.perf_counter()
         with np.errstate(all="ignore"):
-            made, correct = backend.epoch(
+            made, correct = plan.engine.epoch(
                 self.W, self.b, slots(self.optimizer_W), slots_b, plan.problem, order, plan.batch_size, plan.rule.rule,
                 coefficients, losses, plan.n_threads,
             )  # fmt: skip
@@ -143,7 +151,7 @@ class Run:
         if plan.validation is None:
             return None, None
         with np.errstate(all="ignore"):
-            value, correct = backends.get(plan.backend).evaluate(self.W, self.b, plan.validation, plan.n_threads)
+            value, correct = plan.engine.evaluate(self.W, self.b, plan.validation, plan.n_threads)
         return value, correct / len(plan.validation.y)
 
     def _commit(self, record: EpochRecord, losses: np.ndarray) -> None:
@@ -182,6 +190,8 @@ class Run:
         """The reason to stop that lies in the training itself, or an empty string."""
         if self.epochs >= self.plan.epochs:
             return "epochs"
+        if isinstance(self.plan.rule, SteepestDescent) and self.records and self.records[-1].learning_rate == 0:
+            return "no descent"
         monitored = self.plan.patience is not None and self.monitor.improved_epoch > 0
         if monitored and self.epochs - self.monitor.improved_epoch >= self.plan.patience:  # type: ignore[operator]
             return "early stopping"
@@ -211,7 +221,7 @@ class Run:
             penalize_intercept=plan.penalize_intercept, standardization=plan.standardization,
             history=History(self.records, update_losses), stop_reason=stop_reason,
             best_epoch=self.epochs if self.best_W is None else self.monitor.best_epoch,
-            state=state, backend=plan.backend, n_threads=plan.n_threads,
+            state=state, backend=plan.backend, n_threads=plan.n_threads, score_function=plan.score_function,
         )  # fmt: skip
 
 
