@@ -11,6 +11,7 @@ import limits
 import peers
 import peers_jax
 import problems
+import searches
 import steps
 from problems import STORAGES, Expected, expected_training
 
@@ -161,6 +162,18 @@ CANDIDATES = {
     "sgemm": _sgemm("as many products in NumPy's sgemm", None, "losses"),
 }  # fmt: skip
 
+SEARCHES = {
+    "native": Contender(
+        "fastsvm native", "fastsvm", "uint8", "fastsvm",
+        lambda folder, n_threads: searches.FastsvmSearch(folder, n_threads, backend="native"),
+        searches.expected, ("random", "local"),
+    ),
+    "torch": Contender(
+        "PyTorch, a product per group", "peer", "float32", "torch",
+        searches.TorchSearch, searches.expected, ("random", "local"),
+    ),
+}  # fmt: skip
+
 SCENES = {
     "images": Scene("{:,} × 3,072 × 10", 50_000, 2000, problems.draw_images, IMAGES),
     "float64": Scene("{:,} × 3,072 × 10", 50_000, 2000, problems.draw_images, FLOAT64),
@@ -170,6 +183,7 @@ SCENES = {
     "candidates": Scene(
         "{:,} × 3,072, a candidate of 10 classes per 50 samples", 50_000, 1000, problems.draw_candidates, CANDIDATES
     ),
+    "search": Scene("{:,} × 3,072 × 10, an attempt per 50 samples", 50_000, 1000, searches.draw, SEARCHES),
 }
 
 WORKS = {
@@ -180,4 +194,6 @@ WORKS = {
     "adam": Work("Adam step", "adam", "step", 1e-3, calls=1000),
     "adam-large": Work("Adam step", "adam-large", "step", 1e-3, calls=5),
     "losses": Work("losses of many candidates", "candidates", "losses", 1e-5, samples=1, warm_up=0),
+    "search": Work("random search", "search", "random", 3e-5, samples=1, warm_up=0),
+    "local-search": Work("random local search", "search", "local", 3e-5, samples=1, warm_up=0),
 }
