@@ -1,0 +1,481 @@
+"""The search for learning rate and alpha: the same numbers as a plain loop, at any number of jobs, without leakage."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import threading
+import time
+import tracemalloc
+import weakref
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from sklearn.model_selection import StratifiedKFold, train_test_split
+from threadpoolctl import threadpool_info
+
+import fastsvm
+from fastsvm import SGD, Adam, Momentum, Softmax
+from fastsvm.schedules import Cosine
+from fastsvm.tuning import Trial, Tuning, run, tune
+from fastsvm.tuning.candidates import Range, make_candidates, with_learning_rate
+from fastsvm.tuning.splits import make_splits
+from training_cases import blobs, same
+
+X, Y = blobs(n=90, dtype=np.uint8)
+X_VAL, Y_VAL = blobs(n=50, dtype=np.uint8, seed=6)
+QUICK = {"epochs": 3, "batch_size": 16}
+GRID = {"learning_rates": [0.1, 0.001], "alphas": [0.0, 0.5], "method": "grid", **QUICK}
+PAIRS = [(0.1, 0.0), (0.1, 0.5), (0.001, 0.0), (0.001, 0.5)]
+
+
+def untimed(tuning):
+    return [replace(trial, seconds=0.0) for trial in tuning.trials]
+
+
+def loop(parts, settings=QUICK, weights=None):
+    """What the search is to do on these rows to train on and rows to validate on, in so many words."""
+    for rate, alpha in PAIRS:
+        scores, losses = [], []
+        for train_rows, held_out in parts:
+            weight = None if weights is None else weights[train_rows]
+            result = fastsvm.train(
+                X[train_rows], Y[train_rows], optimizer=Adam(Cosine(rate)), alpha=alpha, sample_weight=weight, **settings
+            )
+            weight = None if weights is None else weights[held_out]
+            found = fastsvm.evaluate(
+                result.W, X[held_out], Y[held_out], result.b, sample_weight=weight, standardization=result.standardization
+            )
+            losses.append(found[0])
+            scores.append(found[1])
+        yield rate, alpha, tuple(scores), tuple(losses)
+
+
+def found(tuning):
+    return [(trial.learning_rate, trial.alpha, trial.scores, trial.losses) for trial in tuning.trials]
+
+
+def test_a_grid_on_folds_is_a_plain_loop():
+    parts = list(StratifiedKFold(3, shuffle=True, random_state=4).split(X, Y))
+    assert found(tune(X, Y, folds=3, seed=4, **GRID)) == list(loop(parts, {**QUICK, "seed": 4}))
+
+
+def test_a_grid_on_what_is_held_out_is_a_plain_loop():
+    part = [np.sort(rows) for rows in train_test_split(np.arange(90), test_size=0.2, stratify=Y, random_state=0)]
+    assert found(tune(X, Y, **GRID)) == list(loop([part]))
+    # Weights are scaled to a mean of 1 first, hence the rounding.
+    weights = np.random.default_rng(0).uniform(0.1, 3.0, 90)
+    for trial, expected in zip(found(tune(X, Y, sample_weight=weights, **GRID)), loop([part], weights=weights), strict=True):
+        assert trial[:3] == expected[:3]
+        assert trial[3] == pytest.approx(expected[3], rel=1e-5)
+
+
+def test_a_grid_on_a_given_part_is_a_plain_loop():
+    settings = {"loss": Softmax(), "standardize": "scale", "fit_intercept": False, "dtype": "float64", "seed": 3, **QUICK}
+    tuning = tune(X, Y, validation=(X_VAL, Y_VAL), optimizer="momentum", **{**GRID, **settings})
+    for trial, (rate, alpha) in zip(tuning.trials, PAIRS, strict=True):
+        result = fastsvm.train(X, Y, optimizer=Momentum(rate), alpha=alpha, **settings)
+        loss = fastsvm.evaluate(result.W, X_VAL, Y_VAL, None, Softmax(), standardization=result.standardization)[0]
+        assert (trial.learning_rate, trial.alpha, trial.scores) == (rate, alpha, (result.evaluate(X_VAL, Y_VAL)[1],))
+        assert trial.losses == (loss,)
+        assert trial.train_accuracies == (result.history[-1].accuracy,)
+    # The arguments of a trial are those of its training, and refit uses the best one's.
+    arguments = tuning.arguments(tuning.trials[1])
+    assert same(fastsvm.train(X, Y, **arguments).W, fastsvm.train(X, Y, optimizer=Momentum(0.1), alpha=0.5, **settings).W)
+    assert same(tuning.refit(X, Y).W, fastsvm.train(X, Y, **tuning.arguments(tuning.best)).W)
+    assert tuning.refit(X, Y, alpha=0.25).alpha == 0.25
+
+
+@pytest.mark.parametrize("backend", ["native", "numba", "reference"])
+def test_the_number_of_jobs_changes_nothing(backend):
+    settings = dict(n_trials=4, folds=2, backend=backend, **QUICK)
+    one = tune(X, Y, n_jobs=1, n_threads=1, **settings)
+    assert len({trial.score for trial in one.trials}) > 1
+    for jobs, threads in [(1, 4), (3, 2), (4, 4), (-1, None), (None, None)]:
+        assert untimed(tune(X, Y, n_jobs=jobs, n_threads=threads, **settings)) == untimed(one)
+    assert untimed(tune(X, Y, n_jobs=2, **settings, seed=1)) != untimed(one)
+
+
+def test_random_draws_are_even_in_the_logarithm():
+    draws = np.array(make_candidates(Range(1e-4, 1e-1), Range(2e-3, 2.0), "random", 600, 0))
+    for values, low in zip(draws.T, (1e-4, 2e-3), strict=True):
+        assert (values >= low).all()
+        assert (values <= 1000 * low).all()
+        # 600 draws in three decades: 200 each, with a standard deviation of 11.5.
+        assert np.abs(np.histogram(np.log10(values / low), 3, (0, 3))[0] - 200).max() < 50
+        assert all(value == float(f"{value:.3e}") for value in values)
+    assert abs(np.corrcoef(np.log(draws.T))[0, 1]) < 0.2
+    made = [(trial.learning_rate, trial.alpha) for trial in tune(X, Y, learning_rates=(1e-4, 1e-1), n_trials=3, **QUICK).trials]
+    assert made == [tuple(pair) for pair in make_candidates(Range(1e-4, 1e-1), Range(1e-5, 1.0), "random", 3, 0)]
+
+
+def test_more_trials_begin_with_those_of_fewer():
+    for space in ({}, {"learning_rates": [0.1, 0.01, 0.001]}, {"learning_rates": [0.1, 0.01, 0.001], "alphas": [0, 0.1]}):
+        few, many = (tune(X, Y, n_trials=n, **QUICK, **space) for n in (2, 5))
+        assert untimed(many)[:2] == untimed(few)
+    assert len(set(found(many))) == 5  # values on both sides: no pair twice
+    assert len(tune(X, Y, learning_rates=[0.1, 0.01, 0.001], alphas=[0, 0.1], **QUICK).trials) == 6
+    narrow = tune(X, Y, learning_rates=(0.123456, 0.123457), alphas=[0.0], n_trials=4, **QUICK)
+    assert all(0.123456 <= trial.learning_rate <= 0.123457 for trial in narrow.trials)
+
+
+def test_the_default_grid_has_a_value_per_decade():
+    tuning = tune(X, Y, method="grid", **QUICK)
+    decades = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0]
+    assert [(trial.learning_rate, trial.alpha) for trial in tuning.trials] == [(r, a) for r in decades for a in decades]
+
+
+def test_statistics_are_of_the_training_part_alone(monkeypatch):
+    seen = []
+
+    def spy(X, y, **settings):
+        seen.append((X.copy(), fastsvm.train(X, y, **settings)))
+        return seen[-1][1]
+
+    monkeypatch.setattr(run, "train", spy)
+    named = np.column_stack([np.arange(90.0), X])  # the first feature tells the rows
+    tune(named, Y, learning_rates=[0.01], alphas=[0.1], method="grid", folds=3, n_jobs=1, **QUICK)
+    trained_on = [rows[:, 0].astype(int) for rows, _ in seen]
+    assert Counter(np.concatenate(trained_on).tolist()) == dict.fromkeys(range(90), 2)
+    for rows, result in seen:
+        assert len(rows) == 60
+        np.testing.assert_allclose(result.standardization.mean, rows.mean(axis=0))
+        np.testing.assert_allclose(result.standardization.scale, rows.std(axis=0))
+
+
+def test_what_is_the_best():
+    base = {"alpha": 0.1, "train_accuracies": (1.0, 1.0), "seconds": 1.0}
+    trials = (
+        Trial(0, 1e-5, scores=(), losses=(), **{**base, "train_accuracies": ()}, message="diverged"),
+        Trial(1, 1e-4, scores=(0.5, 0.75), losses=(3.0, 1.0), **base),
+        Trial(2, 1e-3, scores=(1.0, 0.25), losses=(1.0, 1.0), **base),
+        Trial(3, 1e-2, scores=(0.75, 0.5), losses=(2.0, 0.0), **base),
+        Trial(4, 1e-1, scores=(0.5, 0.5), losses=(0.0, 0.0), **base),
+    )
+    tuning = Tuning(trials, 5, "random", "", "", "2 folds", {}, "trials", 1.0)
+    # Trials 1, 2 and 3 tie at 0.625; their losses are 2, 1 and 1; the earlier comes first.
+    assert [trial.index for trial in tuning.ranked()] == [2, 3, 1, 4, 0]
+    assert tuning.best is trials[2]
+    assert (trials[1].score, trials[1].loss) == (0.625, 2.0)
+    assert trials[1].deviation == pytest.approx(math.sqrt(2) / 8)
+    assert math.isnan(trials[0].score)
+    assert (trials[0].diverged, trials[1].diverged) == (True, False)
+    assert tuning.edges() == []
+    assert replace(tuning, trials=trials[2:]).edges() == ["learning_rate"]
+    with pytest.raises(ValueError, match="the search ended before its first"):
+        replace(tuning, trials=()).best  # noqa: B018
+    with pytest.raises(ValueError, match="all 1 diverged; search learning rates below 1e-05"):
+        replace(tuning, trials=trials[:1]).best  # noqa: B018
+
+
+def test_divergence_is_a_result():
+    tuning = tune(X, Y, learning_rates=[1e300, 0.01], alphas=[0.0], method="grid", optimizer=SGD(), folds=2, **QUICK)
+    wild, sound = tuning.trials
+    assert wild.diverged
+    assert wild.message.startswith("training diverged in epoch 1")
+    assert (wild.scores, len(sound.scores), tuning.best) == ((), 2, sound)
+    # Training goes well, validation overflows float32.
+    huge = np.full((2, X.shape[1]), 3e38, dtype=np.float32)
+    tuning = tune(X, Y, learning_rates=[100.0], alphas=[0.0], method="grid", validation=(huge, Y_VAL[:2]), **QUICK)
+    assert "overflow float32" in tuning.trials[0].message
+
+
+def test_networks(monkeypatch):
+    def spy(X, y, **given):
+        pools.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return fastsvm.train(X, y, **given)
+
+    pools: list[int] = []
+    monkeypatch.setattr(run, "train", spy)
+    settings = dict(score_function=fastsvm.TwoLayer(5), standardize="scale", **QUICK)
+    tuning = tune(X, Y, learning_rates=[0.01], alphas=[0.1], method="grid", validation=(X_VAL, Y_VAL), n_threads=1, **settings)
+    result = fastsvm.train(X, Y, optimizer=Adam(Cosine(0.01)), alpha=0.1, n_threads=1, **settings)
+    assert tuning.best.scores == (result.evaluate(X_VAL, Y_VAL)[1],)
+    penalty = 0.05 * np.sum(np.square(result.W, dtype=np.float64))
+    assert tuning.best.loss == pytest.approx(result.evaluate(X_VAL, Y_VAL)[0] - penalty)
+    assert same(tuning.refit(X, Y).W, result.W)
+    jobs = [tune(X, Y, n_trials=4, n_jobs=jobs, n_threads=jobs, **settings) for jobs in (1, 3)]
+    assert untimed(jobs[0]) == untimed(jobs[1])  # a thread per trial
+    assert set(pools) == {1}
+
+
+def test_a_class_rarer_than_folds_is_a_class_nevertheless(recwarn):
+    y = np.where(np.arange(90) == 7, 4, Y)
+    tuning = tune(X, y, n_trials=1, folds=3, **QUICK)
+    assert not recwarn.list
+    assert tuning.settings["n_classes"] == 5
+    assert tuning.refit(X, y).W.shape == (5, X.shape[1])
+
+
+def test_parts_are_shared_and_not_kept():
+    whole = fastsvm.tuning.Part(X, Y, None)
+    splits = make_splits(whole, validation=None, folds=3, holdout=None, n_classes=4, dtype=np.dtype("f4"), seed=0)
+    first = splits[1]
+    assert splits[1] is first
+    assert splits[0] is not first
+    place = splits._in_use[1]
+    del first
+    assert place() is None
+    single = make_splits(whole, validation=None, folds=None, holdout=0.5, n_classes=4, dtype=np.dtype("f4"), seed=0)
+    place = weakref.ref(single[0])
+    assert place() is single[0]
+    big = np.zeros((40_000, 100), dtype=np.uint8)
+    y = np.arange(40_000) % 3
+    tune(big[:99], y[:99], n_trials=1, epochs=1, n_jobs=2)
+    for way, copies in (({"holdout": 0.2}, 1), ({"folds": 2}, 2), ({"validation": (big[:50], y[:50])}, 0)):
+        tracemalloc.start()
+        tune(big, y, n_trials=4, epochs=1, standardize=None, n_jobs=4, **way)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < (copies + 0.9) * big.nbytes  # labels, orders and scratch memory of four trainings
+
+
+def test_a_file_is_complete_after_every_trial(tmp_path, monkeypatch):
+    path, flushed = tmp_path / "t.jsonl", []
+    real = os.fsync
+    monkeypatch.setattr("fastsvm.tuning.journal.os.fsync", lambda descriptor: (flushed.append(descriptor), real(descriptor)))
+
+    def look(trial, tuning):
+        header, *lines = [json.loads(line) for line in path.read_text().splitlines()]
+        assert header["format"] == "fastsvm-tuning"
+        assert lines[-1]["index"] == trial.index
+        assert len(lines) == len(tuning.trials) <= len(flushed)
+        assert tuning.stop_reason == "running"
+
+    tuning = tune(X, Y, n_trials=5, path=path, callbacks=[look], n_jobs=2, **QUICK)
+    assert (len(tuning.trials), tuning.stop_reason) == (5, "trials")
+
+
+@pytest.mark.parametrize("left", [0, 1, 40, -2, -1])
+def test_a_search_goes_on_where_a_crash_cut_its_file(tmp_path, left):
+    path, made = tmp_path / "t.jsonl", []
+    settings = dict(n_trials=5, folds=2, path=path, n_jobs=2, **QUICK)
+    whole = tune(X, Y, **settings)
+    content = path.read_bytes()
+    lines = content.splitlines(keepends=True)
+    cut = b"".join(lines[:3]) + lines[3][:left] if left else b"".join(lines[:3])
+    path.write_bytes(cut)
+    again = tune(X, Y, callbacks=[lambda trial, tuning: made.append(trial.index)], **{**settings, "n_jobs": 1})
+    kept = [json.loads(line)["index"] for line in lines[1:3]]
+    assert sorted(kept + made) == [0, 1, 2, 3, 4]
+    assert untimed(again) == untimed(whole)
+    assert [again.trials[index].seconds for index in kept] == [whole.trials[index].seconds for index in kept]
+    assert path.read_bytes().startswith(b"".join(lines[:3]))
+    before = path.read_bytes()
+    assert before.endswith(b"\n")
+    assert untimed(tune(X, Y, **settings)) == untimed(whole)
+    assert path.read_bytes() == before
+    assert untimed(tune(X, Y, **{**settings, "n_trials": 3})) == untimed(whole)[:3]
+    assert untimed(tune(X, Y, **{**settings, "n_trials": 7}))[:5] == untimed(whole)
+    assert len(path.read_text().splitlines()) == 8
+
+
+def other_pixel():
+    other = X.copy()
+    other[3, 3] += 1
+    return other
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"X": other_pixel()}, "X '90 x 7 uint8"),
+        ({"X": X.astype(np.float32)}, "X '90 x 7 uint8"),
+        ({"y": np.roll(Y, 1)}, "y '90 int64"),
+        ({"validation": (X_VAL, np.roll(Y_VAL, 1))}, r"validation\[1\] '50 int64"),
+        ({"validation": None, "folds": 2}, "validation 'validation part', not '2 folds'"),
+        ({"learning_rates": (1e-4, 0.2)}, "learning_rates '0.0001:0.1', not '0.0001:0.2'"),
+        ({"alphas": [0.0]}, "alphas '1e-05:1.0', not '0.0'"),
+        ({"seed": 1}, "seed 0, not 1"),
+        ({"epochs": 4}, "epochs 3, not 4"),
+        ({"batch_size": 8}, "batch_size 16, not 8"),
+        ({"loss": "softmax"}, "loss 'WestonWatkins"),
+        ({"optimizer": Adam(Cosine(1e-3, warmup=2))}, "optimizer 'Adam"),
+        ({"standardize": None}, r"standardize 'mean\+std', not 'none'"),
+        ({"fit_intercept": False}, "fit_intercept True, not False"),
+        ({"penalize_intercept": True}, "penalize_intercept False, not True"),
+        ({"sample_weight": np.arange(90.0)}, "sample_weight None"),
+        ({"sampling": "sequential"}, "sampling 'shuffle', not 'sequential'"),
+        ({"dtype": "float64"}, "dtype 'float32', not 'float64'"),
+        ({"n_classes": 9}, "n_classes 4, not 9"),
+    ],
+)
+def test_a_file_of_another_search_is_refused(tmp_path, change, words):
+    path = tmp_path / "t.jsonl"
+    settings = dict(X=X, y=Y, validation=(X_VAL, Y_VAL), learning_rates=(1e-4, 0.1), n_trials=2, path=path, n_jobs=1, **QUICK)
+    expected = untimed(tune(**settings))
+    content = path.read_bytes()
+    with pytest.raises(ValueError, match=f"path must be a new file or one of this search; .* is of a search with {words}"):
+        tune(**{**settings, **change})
+    assert path.read_bytes() == content
+    # What the numbers do not depend on may change; an optimizer's own learning rate is not used.
+    assert untimed(tune(**settings, optimizer=Adam(Cosine(0.5)), backend="reference", n_threads=1)) == expected
+
+
+def test_what_is_no_file_of_a_search(tmp_path):
+    path = tmp_path / "t.jsonl"
+    settings = dict(n_trials=3, path=path, n_jobs=1, **QUICK)
+    for content in (b"notes\n", b"\n", b"\xff\xfe", b"{}\n", b"[" * 100_000 + b"\n", b'{"format": "fastsvm-tuning"'):
+        path.write_bytes(content)
+        with pytest.raises(fastsvm.DataFormatError, match="is not of a search"):
+            tune(X, Y, **settings)
+        assert path.read_bytes() == content
+    path.write_bytes(b"")
+    whole = tune(X, Y, **settings)
+    header, *lines = path.read_bytes().splitlines(keepends=True)
+    entry = json.loads(lines[1])
+    for wrong in (
+        b"nonsense\n", b"[]\n", lines[1].replace(b'"alpha"', b'"beta"'), json.dumps({**entry, "scores": []}).encode() + b"\n",
+        json.dumps({**entry, "losses": [math.nan]}).encode() + b"\n", json.dumps({**entry, "index": "1"}).encode() + b"\n",
+        json.dumps({**entry, "scores": 1}).encode() + b"\n",
+    ):  # fmt: skip
+        path.write_bytes(header + lines[0] + wrong + lines[2])
+        with pytest.raises(fastsvm.DataFormatError, match=r"line 3 of .* is not a trial"):
+            tune(X, Y, **settings)
+    path.write_bytes(header + lines[0] + json.dumps({**entry, "alpha": 0.5}).encode() + b"\n")
+    with pytest.raises(fastsvm.DataFormatError, match=r"trial 1 of this search; got .* and 0.5"):
+        tune(X, Y, **settings)
+    path.write_bytes(header.replace(b'"version": 1', b'"version": 2'))
+    with pytest.raises(fastsvm.DataFormatError, match="must have format version 1 to go on from; got 2"):
+        tune(X, Y, **settings)
+    path.write_bytes(header)
+    assert untimed(tune(X, Y, **settings)) == untimed(whole)
+    with pytest.raises(IsADirectoryError):
+        tune(X, Y, **{**settings, "path": tmp_path})
+    with pytest.raises(ValueError, match="path must be an ordinary file"):
+        tune(X, Y, **{**settings, "path": os.devnull})
+
+
+def test_a_failed_training_leaves_no_file(tmp_path):
+    with pytest.raises(ValueError, match="backend must be one of"):
+        tune(X, Y, n_trials=2, path=tmp_path / "t.jsonl", backend="gpu", **QUICK)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_callback_ends_the_search():
+    for jobs in (1, 3):
+        tuning = tune(X, Y, n_trials=8, n_jobs=jobs, callbacks=[lambda trial, tuning: len(tuning.trials) == 2], **QUICK)
+        assert (len(tuning.trials), tuning.stop_reason, tuning.n_trials) == (2, "callback", 8)
+
+
+def test_trainings_in_progress_end_with_the_search(monkeypatch):
+    epochs = Counter()
+
+    def uneven(X, y, callbacks, optimizer, **given):
+        def wait(record, result):
+            epochs[rate] += 1
+            time.sleep(0.02 if rate == 0.01 else 0.0)
+            return callbacks[0](record, result)
+
+        rate = optimizer.learning_rate.learning_rate
+        return fastsvm.train(X, y, optimizer=optimizer, callbacks=[wait], **given)
+
+    def fail(trial, tuning):
+        raise RuntimeError("no more")
+
+    monkeypatch.setattr(run, "train", uneven)
+    settings = dict(learning_rates=[0.01, 0.1], alphas=[0.0, 0.1], method="grid", epochs=200, n_jobs=3)
+    tuning = tune(X, Y, callbacks=[lambda trial, tuning: True], **settings)
+    assert [trial.learning_rate for trial in tuning.trials] == [0.1]
+    assert epochs[0.01] < 200
+    with pytest.raises(RuntimeError, match="no more"):
+        tune(X, Y, callbacks=[fail], **settings)
+    assert epochs[0.01] < 400
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fastsvm-tune")]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_ctrl_c_keeps_the_trials_made(tmp_path, jobs, monkeypatch):
+    settings = dict(path=tmp_path / "t.jsonl", learning_rates=[0.1, 0.01], alphas=[0.0, 0.1], method="grid", **QUICK)
+    whole = tune(X, Y, **{**settings, "path": None})
+
+    def press(trial, tuning):
+        if len(tuning.trials) == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    def patient(X, y, callbacks, **given):
+        """So slow a training that the signal always comes before the second one ends."""
+        return fastsvm.train(X, y, callbacks=[lambda record, result: time.sleep(0.03) or callbacks[0](record, result)], **given)
+
+    monkeypatch.setattr(run, "train", patient)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        tuning = tune(X, Y, n_jobs=jobs, callbacks=[press], **settings)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert tuning.stop_reason == "interrupted"
+    assert 1 <= len(tuning.trials) < 4
+    assert set(untimed(tuning)) <= set(untimed(whole))
+    assert untimed(tune(X, Y, **settings)) == untimed(whole)
+
+
+def test_learning_rates_of_optimizers():
+    assert with_learning_rate(Adam(Cosine(1e-3, warmup=5, end=0.1)), 0.5) == Adam(Cosine(0.5, warmup=5, end=0.1))
+    assert with_learning_rate(Momentum(0.1, momentum=0.5), 0.5) == Momentum(0.5, momentum=0.5)
+    with pytest.raises(ValueError, match=r"optimizer must have a number or one of fastsvm.schedules for its learning rate"):
+        tune(X, Y, optimizer=SGD(lambda step: 0.1))
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"method": "bayes"}, ValueError, "method must be one of 'random', 'grid'; got 'bayes'"),
+        ({"learning_rates": (0.1, 0.01)}, ValueError, r"learning_rates\[1\] must be finite and > 0.1; got 0.01"),
+        ({"learning_rates": (0.0, 0.01)}, ValueError, r"learning_rates\[0\] must be finite and > 0; got 0.0"),
+        ({"learning_rates": (1e-300, 1e300)}, ValueError, "learning_rates must span a finite ratio"),
+        ({"learning_rates": (1, 2, 3)}, ValueError, r"learning_rates must be a range, the tuple \(low, high\), or a list"),
+        ({"learning_rates": [0.1, 0.0]}, ValueError, r"learning_rates\[1\] must be finite and > 0; got 0.0"),
+        ({"learning_rates": []}, ValueError, "at least one; got none"),
+        ({"learning_rates": [0.1, 0.2, 0.1]}, ValueError, "learning_rates must hold different values"),
+        ({"learning_rates": 0.1}, TypeError, r"or a list of values; got 0.1"),
+        ({"learning_rates": "0.1"}, TypeError, r"or a list of values; got '0.1'"),
+        ({"learning_rates": ["0.1"]}, TypeError, r"learning_rates\[0\] must be a real number; got '0.1'"),
+        ({"alphas": [-1.0]}, ValueError, r"alphas\[0\] must be finite and >= 0; got -1.0"),
+        ({"alphas": (0.0, 1.0)}, ValueError, r"alphas\[0\] must be finite and > 0; got 0.0"),
+        ({"method": "grid", "alphas": (0.1, 1.0)}, ValueError, r"alphas must be a list .* numpy.geomspace\(0.1, 1, 5\)"),
+        ({"method": "grid", "n_trials": 3}, ValueError, "n_trials must be None for method='grid'"),
+        ({"n_trials": 0}, ValueError, "n_trials must be an integer >= 1; got 0"),
+        ({"learning_rates": [0.1], "alphas": [0, 1], "n_trials": 3}, ValueError, "n_trials must be an integer <= 2; got 3"),
+        ({"folds": 1}, ValueError, "folds must be an integer >= 2; got 1"),
+        ({"folds": 91}, ValueError, "folds must be an integer <= 90; got 91"),
+        ({"folds": 89}, ValueError, "folds=89 does not split 90 samples"),
+        ({"holdout": 1.0}, ValueError, "holdout must be finite and > 0 and < 1; got 1.0"),
+        ({"holdout": 0.001}, ValueError, "holdout=0.001 does not split 90 samples"),
+        ({"folds": 2, "holdout": 0.2}, ValueError, "folds and holdout must not be given together"),
+        ({"validation": X}, TypeError, r"validation must be \(X, y\)"),
+        ({"validation": (X[:, :3].copy(), Y)}, ValueError, r"validation\[0\] must have as many features as X, 7"),
+        ({"validation": (X, Y + 1)}, ValueError, r"validation\[1\] must be class indices in \[0, 4\)"),
+        ({"validation": (X.astype(float), Y)}, TypeError, r"validation\[0\] is float64 and W is float32"),
+        ({"seed": None}, TypeError, "seed must be an integer; got None"),
+        ({"seed": 2**32}, ValueError, "seed must be an integer <= 4294967295"),
+        ({"epochs": 0}, ValueError, "epochs must be an integer >= 1; got 0"),
+        ({"batch_size": "half"}, ValueError, "batch_size must be"),
+        ({"loss": "hinge"}, ValueError, "loss must be one of"),
+        ({"optimizer": "lbfgs"}, ValueError, "optimizer must be"),
+        ({"standardize": "z"}, ValueError, "standardize must be one of"),
+        ({"sampling": "random"}, ValueError, "sampling must be one of"),
+        ({"dtype": "int8"}, TypeError, "dtype must be"),
+        ({"n_jobs": 0}, ValueError, "n_jobs must not be 0"),
+        ({"n_jobs": 1.0}, TypeError, "n_jobs must be an integer"),
+        ({"n_threads": 0}, ValueError, "n_threads must not be 0"),
+        ({"callbacks": print}, TypeError, "callbacks must be a sequence of callables; got builtin_function_or_method"),
+        ({"callbacks": [1]}, TypeError, r"callbacks\[0\] must be callable as callback\(trial, tuning\); got 1"),
+    ],
+)
+def test_wrong_arguments_are_named(change, error, words):
+    with pytest.raises(error, match=words):
+        tune(X, Y, **change)
+
+
+def test_a_bad_sample_has_its_own_number():
+    bad = X.astype(np.float32)
+    bad[71, 2] = np.nan
+    for way in ({"folds": 3}, {"holdout": 0.5}):
+        with pytest.raises(ValueError, match=r"X\[71, 2\] is nan"):
+            tune(bad, Y, n_trials=2, **way)
+    with pytest.raises(ValueError, match=r"validation\[0\]\[71, 2\] is nan"):
+        tune(X, Y, n_trials=2, validation=(bad, Y))
