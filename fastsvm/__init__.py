@@ -7,6 +7,10 @@
     fastsvm.check_gradient, fastsvm.numerical_gradient                     # is it right?
     fastsvm.load("digits"), fastsvm.load_model("model.safetensors")        # data sets and models from files
 
+The lectures' journey, each a module that is imported when it is first used: ``search`` (before there is a gradient),
+``landscape`` (the loss along lines and over planes), ``trajectories`` and ``effects`` (what optimizers, rates and batches do),
+``tuning``, ``autograd`` and ``network`` (beyond linear scores), ``plots``, and ``tour``, which walks through all of it.
+
 :mod:`fastsvm.objective` states the objective and its symbols once, for all of the package.
 """
 
@@ -25,6 +29,7 @@ except ImportError as error:
     ) from None
 
 from fastsvm.backends import set_backend
+from fastsvm.combinations import candidate_scores, combination_losses
 from fastsvm.exceptions import DataFormatError, DivergenceError
 from fastsvm.losses import CrammerSinger, Softmax, WestonWatkins
 from fastsvm.objective import (
@@ -35,17 +40,26 @@ from fastsvm.objective import (
     score_loss_and_gradient,
 )
 from fastsvm.objective import losses as loss_values  # fastsvm.losses is the module of the losses
-from fastsvm.optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSProp
+from fastsvm.optimizers import SGD, AdaGrad, Adam, AdamW, Momentum, Nesterov, RMSProp, SteepestDescent
 from fastsvm.prediction import decision_scores, predict, top_k
 
 if TYPE_CHECKING:
     from fastsvm.config import show_config
     from fastsvm.datasets import Dataset, load, load_digits
     from fastsvm.extensions import check_loss, register_loss, register_update
-    from fastsvm.gradients import GradientCheck, check_gradient, check_objective_gradient, numerical_gradient
+    from fastsvm.gradients import (
+        GradientCheck,
+        check_gradient,
+        check_objective_gradient,
+        numerical_gradient,
+        numerical_objective_gradient,
+    )
     from fastsvm.model import Model, load_model
+    from fastsvm.network import TwoLayer
+    from fastsvm.search import SearchResult, random_local_search, random_search
     from fastsvm.standardization import Standardization, fit_standardization
     from fastsvm.training import EpochRecord, History, TrainResult, train
+    from fastsvm.tuning import Trial, Tuning, tune
 
 __version__ = "0.1.0"
 
@@ -54,12 +68,24 @@ _LAZY = {
     "fastsvm.config": ("show_config",),
     "fastsvm.datasets": ("Dataset", "load", "load_digits"),
     "fastsvm.extensions": ("check_loss", "register_loss", "register_update"),
-    "fastsvm.gradients": ("GradientCheck", "check_gradient", "check_objective_gradient", "numerical_gradient"),
+    "fastsvm.gradients": (
+        "GradientCheck",
+        "check_gradient",
+        "check_objective_gradient",
+        "numerical_gradient",
+        "numerical_objective_gradient",
+    ),
     "fastsvm.model": ("Model", "load_model"),
+    "fastsvm.network": ("TwoLayer",),
+    "fastsvm.search": ("SearchResult", "random_local_search", "random_search"),
     "fastsvm.standardization": ("Standardization", "fit_standardization"),
     "fastsvm.training": ("EpochRecord", "History", "TrainResult", "train"),
+    "fastsvm.tuning": ("Trial", "Tuning", "tune"),
 }
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
+
+#: Modules that may be named without having been imported.
+_MODULES = ("autograd", "effects", "landscape", "network", "plots", "search", "tour", "trajectories", "tuning")
 
 __all__ = [
     "SGD",
@@ -77,14 +103,21 @@ __all__ = [
     "Momentum",
     "Nesterov",
     "RMSProp",
+    "SearchResult",
     "Softmax",
     "Standardization",
+    "SteepestDescent",
     "TrainResult",
+    "Trial",
+    "Tuning",
+    "TwoLayer",
     "WestonWatkins",
     "__version__",
+    "candidate_scores",
     "check_gradient",
     "check_loss",
     "check_objective_gradient",
+    "combination_losses",
     "data_gradient",
     "decision_scores",
     "evaluate",
@@ -96,7 +129,10 @@ __all__ = [
     "loss_value",
     "loss_values",
     "numerical_gradient",
+    "numerical_objective_gradient",
     "predict",
+    "random_local_search",
+    "random_search",
     "register_loss",
     "register_update",
     "score_loss_and_gradient",
@@ -104,6 +140,7 @@ __all__ = [
     "show_config",
     "top_k",
     "train",
+    "tune",
 ]
 
 
@@ -112,8 +149,10 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(_MODULE_OF[name]), name)
         globals()[name] = value
         return value
+    if name in _MODULES:
+        return import_module(f"fastsvm.{name}")
     raise AttributeError(f"module 'fastsvm' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -23,6 +23,7 @@ def run(
 def combination_losses(
     scores: np.ndarray,
     coefficients: np.ndarray,
+    base: np.ndarray | None,
     y: np.ndarray,
     sample_weight: np.ndarray | None,
     loss: int,

@@ -87,6 +87,7 @@ def combination_losses(
     loss: Loss | str = WestonWatkins(),
     sample_weight: npt.ArrayLike | None = None,
     *,
+    base: np.ndarray | None = None,
     backend: str | None = None,
     n_threads: int | None = None,
 ) -> np.ndarray:
@@ -100,6 +101,8 @@ def combination_losses(
         Point p is at the scores ``Σ_k coefficients[p, k] scores[k]``.
     y, loss, sample_weight, backend, n_threads
         As in :func:`fastsvm.loss_and_gradient`.
+    base : ndarray (n_samples, n_classes), dtype of ``scores``, C-contiguous, optional
+        Scores that are added to every combination.
 
     Returns
     -------
@@ -121,15 +124,19 @@ def combination_losses(
         raise ValueError(f"coefficients must be numbers of shape (at least 1, {k}); got {describe(table)}")
     table = np.ascontiguousarray(table, np.float64)
     check_finite("coefficients", table)
+    if base is not None:
+        base = check_array("base", base, dtypes=(scores.dtype.name,), shape=(n, n_classes))
     y = check_labels("y", y, n_samples=n, n_classes=n_classes)
     sample_weight = check_sample_weight("sample_weight", sample_weight, n_samples=n)
     loss = as_loss(loss)
     out = np.empty(len(table))
     threads = backends.resolve_threads(n_threads)
-    backends.get(backend, loss).combination_losses(scores, table, y, loss, sample_weight, out, threads)
+    backends.get(backend, loss).combination_losses(scores, table, base, y, loss, sample_weight, out, threads)
     finite = np.isfinite(out)
     if not finite.all():
         check_finite("scores", scores)
+        if base is not None:
+            check_finite("base", base)
         first = int(finite.argmin())
         raise OverflowError(f"the loss at point {first} is {out[first]}: scores times coefficients overflow {scores.dtype}")
     return out

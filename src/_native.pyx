@@ -91,8 +91,8 @@ cdef extern from "candidates.h" nogil:
 
 cdef extern from "combinations.h" nogil:
     int fastsvm_combination_losses(
-        const fastsvm_kernels *kernels, int loss, double delta, const void *scores, Py_ssize_t n_matrices,
-        Py_ssize_t n_rows, Py_ssize_t n_classes, const int64_t *y, const double *sample_weight,
+        const fastsvm_kernels *kernels, int loss, double delta, const void *base, const void *scores,
+        Py_ssize_t n_matrices, Py_ssize_t n_rows, Py_ssize_t n_classes, const int64_t *y, const double *sample_weight,
         const double *coefficients, Py_ssize_t n_points, double *out, int n_threads)
     int fastsvm_numerical_gradient(const fastsvm_job *job, double h, int central, int n_threads)
 
@@ -211,12 +211,13 @@ def run(
 
 
 def combination_losses(
-    cnp.ndarray scores not None, cnp.ndarray coefficients not None, cnp.ndarray y not None, cnp.ndarray sample_weight,
-    int loss, double delta, cnp.ndarray out not None, int n_threads,
+    cnp.ndarray scores not None, cnp.ndarray coefficients not None, cnp.ndarray base, cnp.ndarray y not None,
+    cnp.ndarray sample_weight, int loss, double delta, cnp.ndarray out not None, int n_threads,
 ):
-    """Fill ``out`` with the mean losses at combinations of the matrices of ``scores``. MemoryError as in `run`."""
+    """Fill ``out`` with the mean losses at ``base`` and combinations of ``scores``. MemoryError as in `run`."""
     cdef const fastsvm_kernels *kernels = kernels_for(scores)
     cdef void *s = data(scores)
+    cdef void *added = data(base)
     cdef Py_ssize_t n_matrices = scores.shape[0], n_rows = scores.shape[1], n_classes = scores.shape[2]
     cdef const int64_t *labels = <const int64_t *> data(y)
     cdef const double *weight = <const double *> data(sample_weight)
@@ -226,7 +227,8 @@ def combination_losses(
     cdef int failed
     with nogil:
         failed = fastsvm_combination_losses(
-            kernels, loss, delta, s, n_matrices, n_rows, n_classes, labels, weight, table, n_points, sums, n_threads)
+            kernels, loss, delta, added, s, n_matrices, n_rows, n_classes, labels, weight, table, n_points, sums,
+            n_threads)
     if failed:
         raise MemoryError("not enough memory for the working space of a pass")
 

@@ -21,26 +21,27 @@
 #define SLICE 128
 #define AHEAD 8 /* rows */
 
-int fastsvm_combination_losses(const fastsvm_kernels *kernels, int loss, double delta, const void *scores,
-                               ptrdiff_t n_matrices, ptrdiff_t n_rows, ptrdiff_t n_classes, const int64_t *y,
-                               const double *sample_weight, const double *coefficients, ptrdiff_t n_points, double *out,
-                               int n_threads) {
+int fastsvm_combination_losses(const fastsvm_kernels *kernels, int loss, double delta, const void *base,
+                               const void *scores, ptrdiff_t n_matrices, ptrdiff_t n_rows, ptrdiff_t n_classes,
+                               const int64_t *y, const double *sample_weight, const double *coefficients,
+                               ptrdiff_t n_points, double *out, int n_threads) {
     const ptrdiff_t item = kernels->tiles->item, matrix = n_rows * n_classes * item;
     const ptrdiff_t most = max(1, MAX_SUMS / n_points),
                     wanted = ceil_div(n_rows, min(most, ceil_div(n_rows, CHUNK_ROWS)));
     const ptrdiff_t chunk_rows = ceil_div(wanted, ROWS) * ROWS, n_chunks = ceil_div(n_rows, chunk_rows);
     const ptrdiff_t n_groups = ceil_div(n_points, GROUP_POINTS);
-    const ptrdiff_t block = PAD((n_classes - 1) * ROWS * item), factors = PAD(n_matrices * item);
+    const ptrdiff_t first_matrix = base != NULL, all = n_matrices + first_matrix; /* the base is matrix 0 */
+    const ptrdiff_t block = (n_classes - 1) * ROWS * item, factors = PAD(all * item);
     n_threads = (int)min(n_threads, n_chunks * n_groups);
-    const ptrdiff_t scratch = n_matrices * block + factors;
+    const ptrdiff_t scratch = PAD(all * block) + factors;
     char *memory = malloc((size_t)(n_threads * scratch + n_chunks * n_points * 8 + 64));
     if (!memory) return -1;
-    char *base = (char *)(((uintptr_t)memory + 63) / 64 * 64);
-    double *parts = (double *)(base + n_threads * scratch);
+    char *start = (char *)(((uintptr_t)memory + 63) / 64 * 64);
+    double *parts = (double *)(start + n_threads * scratch);
     memset(parts, 0, (size_t)(n_chunks * n_points) * sizeof *parts);
 #pragma omp parallel num_threads(n_threads) if (n_threads > 1)
     {
-        char *t = base + fastsvm_thread() * scratch;
+        char *t = start + fastsvm_thread() * scratch;
         double weight[ROWS];
 #pragma omp for schedule(dynamic, 1)
         for (ptrdiff_t task = 0; task < n_chunks * n_groups; task++) {
@@ -50,12 +51,13 @@ int fastsvm_combination_losses(const fastsvm_kernels *kernels, int loss, double 
                 const ptrdiff_t n = min(ROWS, end - row);
                 for (ptrdiff_t i = 0; i < ROWS; i++)
                     weight[i] = i >= n ? 0 : sample_weight ? sample_weight[row + i] : 1;
-                for (ptrdiff_t q = 0; q < n_matrices; q++)
-                    kernels->rows->lay_differences((const char *)scores + q * matrix + row * n_classes * item, y + row,
-                                                   n, n_classes, t + q * (n_classes - 1) * ROWS * item);
-                kernels->rows->combined_losses(loss, delta, t, n_matrices, n_classes, weight, sample_weight != NULL,
-                                               coefficients + first * n_matrices, points, t + n_matrices * block,
-                                               parts + chunk * n_points + first);
+                for (ptrdiff_t q = 0; q < all; q++) {
+                    const char *from = q < first_matrix ? base : (const char *)scores + (q - first_matrix) * matrix;
+                    kernels->rows->lay_differences(from + row * n_classes * item, y + row, n, n_classes, t + q * block);
+                }
+                kernels->rows->combined_losses(loss, delta, t, base != NULL, all, n_classes, weight,
+                                               sample_weight != NULL, coefficients + first * n_matrices, points,
+                                               t + PAD(all * block), parts + chunk * n_points + first);
             }
         }
 #pragma omp for schedule(static)

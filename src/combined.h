@@ -7,25 +7,41 @@
 #define VECTORS ((int)(ROWS / LANES))
 #define SUMS 8 /* running sums over rows, in a fixed order at every level */
 
-/* The differences of n <= ROWS rows of one matrix; zero beyond. */
+/* The differences of n <= ROWS rows of one matrix; those of the first row stand in for rows that are not there. Without
+ * a branch on the label, which no processor could foresee. */
 static void NAME(lay_differences)(const void *scores, const int64_t *y, ptrdiff_t n, ptrdiff_t n_classes, void *out) {
     const T *s = scores;
-    T *t = out;
-    for (ptrdiff_t i = 0; i < n; i++, s += n_classes) {
-        const ptrdiff_t label = (ptrdiff_t)y[i];
-        const T own = s[label];
-        /* One loop of a known length: the label's place is nothing a processor could foresee. */
-        for (ptrdiff_t c = 0; c < n_classes - 1; c++) t[c * ROWS + i] = s[c + (c >= label)] - own;
+    T *RESTRICT t = out;
+    T own[ROWS];
+    int32_t first[ROWS], label[ROWS];
+    for (ptrdiff_t i = 0; i < ROWS; i++) {
+        const ptrdiff_t row = i < n ? i : 0;
+        first[i] = (int32_t)(row * n_classes);
+        label[i] = (int32_t)y[row];
+        own[i] = s[first[i] + label[i]];
     }
-    for (ptrdiff_t c = 0; c < n_classes - 1; c++)
-        for (ptrdiff_t i = n; i < ROWS; i++) t[c * ROWS + i] = 0;
+    for (int32_t c = 0; c < n_classes - 1; c++, t += ROWS) {
+#if defined(__AVX512F__) && FASTSVM_VECTOR_BYTES == 64 && T_BYTES == 4
+        const __m512i class = _mm512_set1_epi32(c);
+        UNROLL
+        for (int i = 0; i < ROWS; i += 16) {
+            const __m512i at = _mm512_add_epi32(_mm512_loadu_si512(first + i), class);
+            const __mmask16 behind = _mm512_cmpge_epi32_mask(class, _mm512_loadu_si512(label + i));
+            const __m512 other = _mm512_i32gather_ps(_mm512_mask_add_epi32(at, behind, at, _mm512_set1_epi32(1)), s, 4);
+            _mm512_storeu_ps(t + i, _mm512_sub_ps(other, _mm512_loadu_ps(own + i)));
+        }
+#else
+        for (ptrdiff_t i = 0; i < ROWS; i++) t[i] = s[first[i] + c + (c >= label[i])] - own[i];
+#endif
+    }
 }
 
-/* v = start + sum_q a_q t_q for class c. */
+/* v = start + sum_q a_q t_q for class c; what has no part in it is not read. */
 INLINE void NAME(combine)(const T *t, const T *a, ptrdiff_t n_matrices, ptrdiff_t apart, T start, VEC *v) {
     UNROLL
     for (int k = 0; k < VECTORS; k++) v[k] = SPLAT(start);
     for (ptrdiff_t q = 0; q < n_matrices; q++, t += apart) {
+        if (a[q] == 0) continue;
         const VEC factor = SPLAT(a[q]);
         UNROLL
         for (int k = 0; k < VECTORS; k++) v[k] += factor * LOAD(t + k * LANES);
@@ -103,15 +119,17 @@ INLINE double NAME(combined_softmax)(const T *t, const T *a, ptrdiff_t n_matrice
     return logs + NAME(weighted)(top, weight);
 }
 
-/* sums[p] += sum_i weight_i loss_i at the combination that row p of the coefficients gives. The weights of rows beyond
- * the block's are 0; `weighted` says whether the others may be something else than 1. `a` is scratch. */
-static void NAME(combined_losses)(int loss, double delta, const void *differences, ptrdiff_t n_matrices,
+/* sums[p] += sum_i weight_i loss_i at the combination that row p of the coefficients gives; where there is a base, the
+ * first matrix, it has none, and is added to all. The weights of rows beyond the block's are 0; `weighted` says whether
+ * the others may be something else than 1. */
+static void NAME(combined_losses)(int loss, double delta, const void *differences, int has_base, ptrdiff_t n_matrices,
                                   ptrdiff_t n_classes, const double *weight, int weighted, const double *coefficients,
                                   ptrdiff_t n_points, void *scratch, double *sums) {
     const T *t = differences;
     T *a = scratch;
-    for (ptrdiff_t p = 0; p < n_points; p++, coefficients += n_matrices) {
-        for (ptrdiff_t q = 0; q < n_matrices; q++) a[q] = (T)coefficients[q];
+    a[0] = 1;
+    for (ptrdiff_t p = 0; p < n_points; p++) {
+        for (ptrdiff_t q = has_base; q < n_matrices; q++) a[q] = (T)*coefficients++;
         if (loss == FASTSVM_SOFTMAX)
             sums[p] += NAME(combined_softmax)(t, a, n_matrices, n_classes, weight, weighted);
         else if (loss == FASTSVM_WESTON_WATKINS)

@@ -121,9 +121,9 @@ typedef struct {
 
     /* See combined.h. */
     void (*lay_differences)(const void *scores, const int64_t *y, ptrdiff_t n, ptrdiff_t n_classes, void *t);
-    void (*combined_losses)(int loss, double delta, const void *t, ptrdiff_t n_matrices, ptrdiff_t n_classes,
-                            const double *weight, int weighted, const double *coefficients, ptrdiff_t n_points,
-                            void *scratch, double *sums);
+    void (*combined_losses)(int loss, double delta, const void *t, int has_base, ptrdiff_t n_matrices,
+                            ptrdiff_t n_classes, const double *weight, int weighted, const double *coefficients,
+                            ptrdiff_t n_points, void *scratch, double *sums);
 
     /* For the exact pass, with T float only; see decide.h and rounding.h. */
     void (*decide)(int loss, const float *t, const float *error, const int32_t *y, float delta, ptrdiff_t n_classes,

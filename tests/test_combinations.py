@@ -57,6 +57,10 @@ def test_combination_losses(backend, loss, shape, dtype):
         ]
         tables.assert_same_bits([(values,) for values in found])
         tables.assert_close(found[0], expected, dtype)
+    if k > 1:  # the first of the matrices as the base
+        with_base = combination_losses(scores[1:], coefficients[:, 1:], y, loss, weight, base=scores[0], backend=name)
+        coefficients[:, 0] = 1
+        tables.assert_close(with_base, combination_losses(scores, coefficients, y, loss, weight, backend="reference"), dtype)
 
 
 def test_combination_losses_on_every_level(level, loss):
@@ -98,6 +102,7 @@ def test_scores_that_are_not_finite_are_named():
     [
         ({"scores": np.zeros((2, 3))}, "scores must have 3 dimensions"),
         ({"scores": np.zeros((2, 3, 1))}, "scores must have shape"),
+        ({"base": np.zeros((2, 4))}, r"base must have shape \(3, 4\)"),
         ({"coefficients": [[1.0]]}, r"coefficients must be numbers of shape \(at least 1, 2\)"),
         ({"coefficients": [[1.0, np.inf]]}, "coefficients must hold finite numbers only"),
         ({"y": np.array([0, 1, 4])}, r"y must be class indices in \[0, 4\)"),

@@ -15,9 +15,9 @@ function                                                               does
 ``evaluate(W, b, problem, n_threads)``                                 returns (objective, n_correct)
 ``losses(Ws, bs, problem, out, n_threads)``                            ``out`` (n_candidates,) float64
 ``candidate_scores(Ws, bs, samples, out, n_threads)``                   ``out`` (n_candidates, n_samples, n_classes) T
-``combination_losses(scores, coefficients, y, loss, sample_weight,     ``out`` (n_points,) float64, from ``scores``
-out, n_threads)``                                                      (k, n_samples, n_classes) T and
-                                                                       ``coefficients`` (n_points, k) float64
+``combination_losses(scores, coefficients, base, y, loss,              ``out`` (n_points,) float64, from ``scores``
+sample_weight, out, n_threads)``                                       (k, n_samples, n_classes) T, ``coefficients``
+                                                                       (n_points, k) float64, and ``base`` or ``None``
 ``numerical_gradient(W, b, problem, h, central, dW, db, n_threads)``   fills ``dW``, ``db``; all of float64
 ``gradient(W, b, problem, dW, db, n_threads)``                         returns the objective; fills ``dW``, ``db``
 ``data_gradient(W, b, problem, dX, n_threads)``                        returns the objective; fills ``dX``
@@ -38,8 +38,8 @@ A row with a score that is not finite gets classes −1 and scores NaN.
 
 ``candidate_scores`` gives the scores of each candidate; a row of them may be off by a number that is common to its classes, to
 which no built-in loss listens. ``combination_losses`` gives the mean loss, without a penalty, at the scores
-``Σ_k coefficients[p, k] scores[k]``. ``numerical_gradient`` gives difference quotients of step ``h`` of the objective, those of
-each weight from the one column of the scores that it changes.
+``base + Σ_k coefficients[p, k] scores[k]``. ``numerical_gradient`` gives difference quotients of step ``h`` of the objective,
+those of each weight from the one column of the scores that it changes.
 
 In ``epoch``, update ``u`` uses the samples ``order[u * batch_size : (u + 1) * batch_size]`` (int64; the last may be
 shorter): the objective of that batch, its mean loss over the batch plus the penalty, before the update, goes to ``losses[u]``,

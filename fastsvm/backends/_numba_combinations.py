@@ -18,15 +18,26 @@ SLICE = 16  #: features whose difference quotients are taken together
 
 @leaf
 def combined_losses(
-    scores: Any, coefficients: Any, y: Any, sample_weight: Any, loss: int, parameters: Any, lo: int, hi: int, sums: Any
+    scores: Any,
+    coefficients: Any,
+    base: Any,
+    y: Any,
+    sample_weight: Any,
+    loss: int,
+    parameters: Any,
+    lo: int,
+    hi: int,
+    sums: Any,
 ) -> None:
-    """Weighted losses of rows ``lo … hi − 1`` at each combination."""
+    """Weighted losses of rows ``lo … hi − 1`` at each combination, added to ``base`` unless that has no rows."""
     n_matrices, _, n_classes = scores.shape
     s, dscores = np.empty(n_classes, scores.dtype), np.empty(n_classes, scores.dtype)
     for p in range(len(coefficients)):
         sums[p] = 0.0
         for i in range(lo, hi):
             s[:] = 0
+            if len(base):
+                s[:] = base[i]
             for q in range(n_matrices):
                 factor = scores.dtype.type(coefficients[p, q])
                 for c in range(n_classes):
@@ -36,13 +47,13 @@ def combined_losses(
 
 
 def combination_losses(
-    scores: Any, coefficients: Any, y: Any, sample_weight: Any, loss: int, parameters: Any, parts: Any, out: Any
+    scores: Any, coefficients: Any, base: Any, y: Any, sample_weight: Any, loss: int, parameters: Any, parts: Any, out: Any
 ) -> None:
     """Mean losses at combinations of scores; ``parts`` (chunks, n_points) is scratch."""
     n = len(y)
     for k in prange(len(parts)):
         lo = np.int64(k) * ROWS
-        combined_losses(scores, coefficients, y, sample_weight, loss, parameters, lo, min(lo + ROWS, n), parts[k])
+        combined_losses(scores, coefficients, base, y, sample_weight, loss, parameters, lo, min(lo + ROWS, n), parts[k])
     out[:] = 0
     for k in range(len(parts)):
         for p in range(len(out)):

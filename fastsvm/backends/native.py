@@ -136,6 +136,7 @@ def candidate_scores(Ws: np.ndarray, bs: np.ndarray | None, samples: Samples, ou
 def combination_losses(
     scores: np.ndarray,
     coefficients: np.ndarray,
+    base: np.ndarray | None,
     y: np.ndarray,
     loss: Loss,
     sample_weight: np.ndarray | None,
@@ -145,7 +146,7 @@ def combination_losses(
     """Mean loss at each combination of given scores."""
     threads = n_threads if scores[0].size * len(coefficients) >= SERIAL_PARAMETERS else 1
     code = _loss_code(loss)
-    _native.combination_losses(scores, coefficients, y, sample_weight, code["loss"], code["delta"], out, threads)
+    _native.combination_losses(scores, coefficients, base, y, sample_weight, code["loss"], code["delta"], out, threads)
 
 
 def numerical_gradient(

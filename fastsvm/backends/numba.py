@@ -256,6 +256,7 @@ def candidate_scores(Ws: np.ndarray, bs: np.ndarray | None, samples: Samples, ou
 def combination_losses(
     scores: np.ndarray,
     coefficients: np.ndarray,
+    base: np.ndarray | None,
     y: np.ndarray,
     loss: Loss,
     sample_weight: np.ndarray | None,
@@ -267,7 +268,8 @@ def combination_losses(
     parts = np.empty((-(-len(y) // _numba_combinations.ROWS), len(out)))
     n_threads = n_threads if len(parts) > 1 and scores[0].size * len(out) >= SERIAL_NUMBERS else 1
     _call(
-        _numba_combinations.combination_losses, n_threads, read_only(scores), read_only(coefficients), read_only(y),
+        _numba_combinations.combination_losses, n_threads, read_only(scores), read_only(coefficients),
+        read_only(np.empty((0, scores.shape[2]), scores.dtype) if base is None else base), read_only(y),
         read_only(sample_weight, np.float64), code, parameters, parts, out, own=_own(loss),
     )  # fmt: skip
 

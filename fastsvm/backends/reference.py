@@ -147,15 +147,17 @@ def candidate_scores(Ws: np.ndarray, bs: np.ndarray | None, samples: Samples, ou
 def combination_losses(
     scores: np.ndarray,
     coefficients: np.ndarray,
+    base: np.ndarray | None,
     y: np.ndarray,
     loss: Loss,
     sample_weight: np.ndarray | None,
     out: np.ndarray,
     n_threads: int = 1,
 ) -> None:
-    """Mean loss at each combination ``Σ_k coefficients[p, k] scores[k]``."""
+    """Mean loss at each combination ``base + Σ_k coefficients[p, k] scores[k]``."""
     for p, row in enumerate(coefficients.astype(scores.dtype)):
-        out[p] = score_loss(np.tensordot(row, scores, axes=1), y, loss, sample_weight, None)
+        combined = np.tensordot(row, scores, axes=1) + (0 if base is None else base)
+        out[p] = score_loss(combined, y, loss, sample_weight, None)
 
 
 @quiet

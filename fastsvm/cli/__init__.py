@@ -1,4 +1,4 @@
-"""The command ``fastsvm``: train, evaluate, predict, gradcheck, info.
+"""The command ``fastsvm`` and its subcommands; :mod:`fastsvm.cli.app` lists them.
 
 Each command reads its options, calls the library, and prints what came out; checks and defaults are the library's.
 """

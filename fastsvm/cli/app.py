@@ -14,8 +14,13 @@ from fastsvm.cli.errors import FAILED, complain
 from fastsvm.cli.evaluate import evaluate
 from fastsvm.cli.gradcheck import gradcheck
 from fastsvm.cli.info import info
+from fastsvm.cli.landscape import landscape
 from fastsvm.cli.predict import predict
+from fastsvm.cli.search import search
+from fastsvm.cli.sweep import sweep
+from fastsvm.cli.tour import tour
 from fastsvm.cli.train import train
+from fastsvm.cli.tune import tune
 
 EPILOG = (
     "Exit codes: 0 done; 1 a check failed or something unexpected happened; 2 bad input, said in one line; "
@@ -79,7 +84,7 @@ def root(
         print(context.get_help(), end="")
 
 
-for command in (train, evaluate, predict, gradcheck, info):
+for command in (train, search, tune, sweep, landscape, evaluate, predict, gradcheck, tour, info):
     app.command(epilog=EPILOG)(command)
 
 

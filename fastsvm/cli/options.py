@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from fastsvm.losses import LOSSES, Loss
-from fastsvm.optimizers import OPTIMIZERS, Optimizer
+from fastsvm.optimizers import FULL_BATCH, OPTIMIZERS, Optimizer
 from fastsvm.schedules import SCHEDULES, Constant
 from fastsvm.standardization import KINDS
 from fastsvm.training import DEFAULT_OPTIMIZER, train
@@ -81,7 +81,14 @@ def make_loss(name: str, delta: float | None, squared: bool) -> Loss:
 
 def make_optimizer(name: str, learning_rate: float | None, momentum: float | None, schedule: str, warmup: int) -> Optimizer:
     """The optimizer these options describe. Without a learning rate it is the optimizer's own."""
-    rule = OPTIMIZERS[check_choice("optimizer", plain_name(name), OPTIMIZERS)]
+    rule = (OPTIMIZERS | FULL_BATCH)[check_choice("optimizer", plain_name(name), OPTIMIZERS | FULL_BATCH)]
+    if rule.rule in FULL_BATCH:
+        others: dict[str, Any] = {"--learning-rate": learning_rate, "--momentum": momentum, "--warmup": warmup or None}
+        others["--schedule"] = None if schedule == DEFAULT_SCHEDULE else schedule
+        for key, value in others.items():
+            if value is not None:
+                raise ValueError(f"{key} does not go with {listed([rule.rule])}, which finds its steps itself; got {value}")
+        return rule()
     course = SCHEDULES[check_choice("schedule", plain_name(schedule), SCHEDULES)]
     given = {} if momentum is None else {"momentum": momentum}
     _check_fields(rule, given, OPTIMIZERS, "optimizer")

@@ -20,6 +20,7 @@ from fastsvm.cli.options import (
     DEFAULT_SCHEDULE,
     DEFAULT_WARMUP,
     DEFAULTS,
+    OBJECTIVE,
     OPTIMIZATION,
     OUTPUT,
     Alpha,
@@ -41,10 +42,13 @@ from fastsvm.cli.options import (
 from fastsvm.cli.output import brief, count, duration, new_table, print_json, print_pairs, print_table, rate
 from fastsvm.cli.progress import EpochProgress
 from fastsvm.files import check_writable
-from fastsvm.optimizers import OPTIMIZERS, Momentum
+from fastsvm.network import ACTIVATIONS, TwoLayer
+from fastsvm.optimizers import FULL_BATCH, OPTIMIZERS, Momentum
 from fastsvm.schedules import SCHEDULES
+from fastsvm.score_functions import LINEAR
 from fastsvm.training import train as fit
 from fastsvm.training.arguments import check_batch_size, default_epochs
+from fastsvm.validation import plain_name
 
 if TYPE_CHECKING:
     from fastsvm.datasets import Dataset
@@ -64,7 +68,14 @@ Patience = Annotated[
 Monitor = Annotated[
     str, option("--monitor NAME", "Validation value that tells the best epoch: loss or accuracy.", OPTIMIZATION)
 ]
-OptimizerName = Annotated[str, option("--optimizer NAME", f"{listed(OPTIMIZERS)}.", OPTIMIZATION)]
+Hidden = Annotated[
+    int | None,
+    option("--hidden N", "Units of a hidden layer: a network in place of linear scores.", OBJECTIVE, default="none"),
+]
+ActivationName = Annotated[
+    str | None, option("--activation NAME", f"Of the hidden units: {listed(ACTIVATIONS)}.", OBJECTIVE, default="relu")
+]
+OptimizerName = Annotated[str, option("--optimizer NAME", f"{listed(OPTIMIZERS | FULL_BATCH)}.", OPTIMIZATION)]
 LearningRate = Annotated[float | None, option("--learning-rate X", "Step size.", OPTIMIZATION, default=DEFAULT_RATE)]
 Friction = Annotated[
     float | None, option("--momentum X", "Of momentum and nesterov.", OPTIMIZATION, default=f"{Momentum.momentum:g}")
@@ -100,6 +111,8 @@ def train(
     delta: Delta = None,
     squared: Squared = False,
     alpha: Alpha = DEFAULTS["alpha"],
+    hidden: Hidden = None,
+    activation: ActivationName = None,
     optimizer: OptimizerName = DEFAULT_NAME,
     learning_rate: LearningRate = None,
     momentum: Friction = None,
@@ -126,6 +139,7 @@ def train(
     [bold]fastsvm train[/bold]
     [bold]fastsvm train fashion-mnist/ --validation 0.1 --patience 3 -o f.safetensors[/bold]
     [bold]fastsvm train data.npz --loss softmax --optimizer momentum[/bold]
+    [bold]fastsvm train cifar-10-batches-bin/ --hidden 512[/bold]
     """
     with reported(debug):
         if output is not None:
@@ -135,9 +149,10 @@ def train(
         if patience is not None and validation is None:
             raise ValueError(f"--patience needs --validation, which tells when to stop; got --patience {patience} alone")
         settings: dict[str, Any] = {
+            "score_function": make_score_function(hidden, activation),
             "loss": make_loss(loss, delta, squared),
             "optimizer": make_optimizer(optimizer, learning_rate, momentum, schedule, warmup),
-            "alpha": alpha, "batch_size": _batch_size(batch_size), "epochs": epochs, "patience": patience, "monitor": monitor,
+            "alpha": alpha, "batch_size": as_batch_size(batch_size), "epochs": epochs, "patience": patience, "monitor": monitor,
             "standardize": standardize.strip().lower(), "dtype": dtype, "seed": seed, "backend": backend, "n_threads": threads,
         }  # fmt: skip
         show = EpochProgress(visible=not (as_json or quiet))
@@ -166,7 +181,17 @@ def train(
             raise typer.Exit(INTERRUPTED)
 
 
-def _batch_size(text: str) -> int | str:
+def make_score_function(hidden: int | None, activation: str | None) -> TwoLayer | None:
+    """The network that ``--hidden`` and ``--activation`` describe, or ``None`` for linear scores."""
+    if hidden is None:
+        if activation is not None:
+            raise ValueError(f"--activation needs --hidden, the number of hidden units; got --activation {activation} alone")
+        return None
+    return TwoLayer(hidden) if activation is None else TwoLayer(hidden, plain_name(activation))
+
+
+def as_batch_size(text: str) -> int | str:
+    """What ``--batch-size`` says: a number, or a word that the library checks."""
     try:
         return int(text)
     except ValueError:
@@ -210,6 +235,7 @@ def _summarize(
         measured[part] = {"samples": len(y), "loss": value, "accuracy": accuracy}
     return {
         "data": describe_data(dataset),
+        "score_function": repr(result.score_function),
         "loss": repr(result.loss),
         "optimizer": repr(result.optimizer),
         **{name: settings[name] for name in ("alpha", "batch_size", "standardize", "seed")},
@@ -232,6 +258,7 @@ def _metadata(summary: dict[str, Any]) -> dict[str, str]:
     """What the model file remembers of its making."""
     accuracies = {f"{part} accuracy": f"{summary[part]['accuracy']:.4f}" for part in summary["parts"]}
     made = {"fastsvm": __version__, "data": summary["data"]["name"]}
+    made |= {} if summary["score_function"] == repr(LINEAR) else {"score function": summary["score_function"]}
     return made | {"optimizer": summary["optimizer"], "stopped": summary["stop_reason"]} | accuracies
 
 
@@ -240,11 +267,15 @@ def _show(summary: dict[str, Any], result: TrainResult) -> None:
     data, epochs = summary["data"], summary["epochs"]
     shape = ", ".join(f"{count(data[what])} {what}" for what in ("samples", "features", "classes"))
     reasons = {"early stopping": "early, the validation part no longer improved", "interrupted": "interrupted"}
+    reasons["no descent"] = "no step along the gradient lowers the loss"
     reason = reasons.get(summary["stop_reason"], "all epochs done")
     best = f"; weights of epoch {summary['best_epoch']}" if summary["best_epoch"] != epochs else ""
     threads = f"{summary['n_threads']} thread{'s' if summary['n_threads'] != 1 else ''}"
+    scores = result.score_function
+    network = [("network", f"{count(scores.hidden)} hidden units, {scores.activation}")] if isinstance(scores, TwoLayer) else []
     print_pairs([
         ("data", f"{data['name']}: {shape}, {data['dtype']}"),
+        *network,
         ("loss", f"{result.loss!r}, alpha {result.alpha:g}"),
         ("optimizer", f"{brief(result.optimizer)}, batches of {summary['batch_size']}"),
         ("run", f"{summary['backend']} backend, {threads}, {summary['dtype']}, seed {summary['seed']}"),

@@ -57,22 +57,20 @@ def judge_local(plan: Plan, best: Best, normals: np.ndarray) -> Iterator[tuple[f
         scores = candidate_scores(plan.X, Ws, bs, standardization=plan.standardization, out=best.memory, **plan.where)
         with _finite_scores():
             close = uncertainty(plan, best, scores)
-    # Just before the scores of the next steps stand those of the best weights: the sum of all that led there.
-    at, last = 0, len(normals)
+    base, at, last = scores[0], 0, len(normals)  # of the best weights: what led there is added up
     while at < last:
         count = min(AHEAD, last - at)
-        sums = np.hstack([np.ones((count, 1)), np.eye(count)])
         with overflow_explained(plan, "step", Ws.dtype), _finite_scores():
             losses = combination_losses(
-                scores[at : at + count + 1], sums, plan.y, plan.loss, plan.sample_weight, **plan.where
+                scores[at + 1 : at + count + 1], np.eye(count), plan.y, plan.loss, plan.sample_weight, base=base, **plan.where
             ).tolist()
         for k, loss in enumerate(losses, start=at + 1):
             loss, accepted = _step(plan, best, Ws[k], None if bs is None else bs[k], loss, close)
             yield loss, accepted
             if accepted:
                 break
-        if k < last:
-            np.add(scores[k], scores[at], out=scores[k]) if accepted else np.copyto(scores[k], scores[at])
+        if accepted and k < last:
+            base += scores[k]
         at = k
 
 
