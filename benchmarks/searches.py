@@ -21,7 +21,7 @@ SCALE, START, STEP = 1e-4, 1e-3, 1e-4
 CHECKED = 50
 GROUP = 25
 
-PART = 5
+PART = 2
 
 #: Rows of a product, few enough for the scores of a group to stay in cache.
 ROWS = 2500
