@@ -119,7 +119,7 @@ def combination_losses(
     k, n, n_classes = scores.shape
     if k == 0 or n == 0 or n_classes < 2:
         raise ValueError(f"scores must have shape (at least 1, at least 1, at least 2); got {scores.shape}")
-    table = as_array("coefficients", coefficients)
+    table = as_array("coefficients", coefficients, f"have two dimensions, rows of {k} numbers")
     if table.dtype.kind not in "fiu" or table.ndim != 2 or table.shape[1] != k or len(table) == 0:
         raise ValueError(f"coefficients must be numbers of shape (at least 1, {k}); got {describe(table)}")
     table = np.ascontiguousarray(table, np.float64)

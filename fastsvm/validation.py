@@ -157,13 +157,13 @@ def check_samples(name: str, X: Any) -> np.ndarray:
     return X
 
 
-def as_array(name: str, value: Any) -> np.ndarray:
+def as_array(name: str, value: Any, wanted: str = "have one dimension, a number per sample") -> np.ndarray:
     """``value`` as an array, for arguments that may be lists."""
     refuse_mask(name, value)
     try:
         return np.asarray(value)
     except ValueError as error:  # a ragged list
-        raise ValueError(f"{name} must be an array of numbers, not a ragged list; {error}") from None
+        raise ValueError(f"{name} must {wanted}; {error}") from None
 
 
 def check_labels(name: str, y: Any, *, n_samples: int, n_classes: int | None = None) -> np.ndarray:

@@ -15,6 +15,9 @@ os.environ.setdefault("NUMBA_NUM_THREADS", "4")
 # Processes that tests start must find the installed package, not the source tree they may be started in.
 os.environ["PYTHONSAFEPATH"] = "1"
 
+# Workers of pytest-xdist have a width of terminal of their own.
+os.environ.pop("COLUMNS", None)
+
 import tables
 from cli_runs import write_blobs, write_quadrants
 from fastsvm import _native, backends

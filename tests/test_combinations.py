@@ -104,6 +104,7 @@ def test_scores_that_are_not_finite_are_named():
         ({"scores": np.zeros((2, 3, 1))}, "scores must have shape"),
         ({"base": np.zeros((2, 4))}, r"base must have shape \(3, 4\)"),
         ({"coefficients": [[1.0]]}, r"coefficients must be numbers of shape \(at least 1, 2\)"),
+        ({"coefficients": [[1.0, 2.0], [1.0]]}, "coefficients must have two dimensions, rows of 2 numbers"),
         ({"coefficients": [[1.0, np.inf]]}, "coefficients must hold finite numbers only"),
         ({"y": np.array([0, 1, 4])}, r"y must be class indices in \[0, 4\)"),
         ({"sample_weight": [1.0]}, "sample_weight must have shape"),
