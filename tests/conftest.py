@@ -21,6 +21,11 @@ os.environ.pop("COLUMNS", None)
 import tables
 from cli_runs import write_blobs, write_quadrants
 from fastsvm import _native, backends
+from fastsvm.backends import native
+
+
+# The tests' problems are small, and are to be shared out among threads all the same.
+native.SERIAL_PRODUCTS = 200_000
 
 
 def pytest_sessionstart() -> None:

@@ -71,6 +71,7 @@ from fastsvm.cli.errors import describe
         ("predict M D --top-k 1 --scores", "--top-k and --scores must not be given together"),
         ("predict M D --indices --scores", "--indices and --scores must not be given together"),
         ("gradcheck D --samples 0", "samples must be an integer >= 1; got 0"),
+        ("gradcheck D --all --samples 10", "--samples must be left out with --all, which takes all of them; got 10"),
         ("gradcheck D --coordinates 0", "n_coordinates must be an integer >= 1; got 0"),
         ("gradcheck D --dtype float16", "dtype must be one of 'float64', 'float32'; got 'float16'"),
     ],

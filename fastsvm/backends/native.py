@@ -22,7 +22,8 @@ STORAGE = {"float64": 0, "float32": 1, "uint8": 2, "float16": 3, "bfloat16": 4, 
 RULES = {name: k for k, name in enumerate(("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam", "adamw"))}
 
 #: Below these a thread costs more than it saves: multiply-adds of a pass (or of a minibatch), parameters of a lone step.
-SERIAL_PRODUCTS = 200_000
+#: A pass of two million takes less than half a millisecond; beside busy processes, waiting for a second thread takes several.
+SERIAL_PRODUCTS = 2_000_000
 SERIAL_PARAMETERS = 100_000
 SERIAL_STEP = 16_384
 

@@ -28,11 +28,11 @@ from fastsvm.cli.options import (
 from fastsvm.cli.output import brief, count, duration, new_table, print_json, print_pairs, print_table
 
 Dtype = Annotated[str, option("--dtype NAME", "Precision of the gradient under test: float32 or float64.")]
-Samples = Annotated[int, option("--samples N", "How many samples to draw.", DATA)]
+Samples = Annotated[int | None, option("--samples N", "How many samples to draw.", DATA, default="50")]
 All = Annotated[
     bool, option("--all", "Check every weight and intercept on all samples: each changes one score, which costs little.", DATA)
 ]
-Coordinates = Annotated[int, option("--coordinates N", "How many coordinates of each gradient to check.")]
+Coordinates = Annotated[int | None, option("--coordinates N", "How many coordinates of each gradient to check.", default="100")]
 Tolerance = Annotated[
     float | None, option("--tolerance X", "Largest relative error that passes.", default="1e-6, in float32 1e-3")
 ]
@@ -40,7 +40,7 @@ Tolerance = Annotated[
 
 def gradcheck(
     data: DataPath = "digits",
-    samples: Samples = 50,
+    samples: Samples = None,
     all_weights: All = False,
     standardize: Standardize = DEFAULTS["standardize"],
     loss: LossName = DEFAULT_LOSS,
@@ -48,7 +48,7 @@ def gradcheck(
     squared: Squared = False,
     alpha: Alpha = 0.1,
     dtype: Dtype = "float64",
-    coordinates: Coordinates = 100,
+    coordinates: Coordinates = None,
     tolerance: Tolerance = None,
     seed: Seed = DEFAULTS["seed"],
     backend: Backend = None,
@@ -68,9 +68,11 @@ def gradcheck(
         from fastsvm import backends
         from fastsvm.gradients import WRT, check_objective_gradient
 
-        problem = _problem(data, samples=samples, seed=seed, dtype=dtype, standardize=standardize)
         settings: dict[str, Any] = {"loss": make_loss(loss, delta, squared), "alpha": alpha}
         if all_weights:
+            for name, value in (("samples", samples), ("coordinates", coordinates)):
+                if value is not None:
+                    raise ValueError(f"--{name} must be left out with --all, which takes all of them; got {value}")
             settings |= {"backend": backends.use(backend), "n_threads": threads}
             found = _check_all(
                 _problem(data, samples=None, seed=seed, dtype=dtype, standardize=standardize), settings, tolerance
@@ -79,6 +81,8 @@ def gradcheck(
             if not found["passed"]:
                 raise typer.Exit(FAILED)
             return
+        samples, coordinates = 50 if samples is None else samples, 100 if coordinates is None else coordinates
+        problem = _problem(data, samples=samples, seed=seed, dtype=dtype, standardize=standardize)
         settings |= {"n_coordinates": coordinates, "seed": seed, "tolerance": tolerance}
         settings |= {"backend": backends.use(backend), "n_threads": threads}
         checks = {wrt: check_objective_gradient(**problem, **settings, wrt=wrt) for wrt in WRT}
