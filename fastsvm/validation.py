@@ -237,3 +237,18 @@ def check_storage(X: np.ndarray, dtype: np.dtype, name: str = "X") -> None:
             f"{name} is float64 and W is float32: the computation runs in W's dtype and {name} would lose precision. "
             f"Use float64 weights (in training, dtype='float64'), or pass {name}.astype('float32')"
         )
+
+
+def check_splittable(name: str, fraction: float, y: np.ndarray) -> None:
+    """Raise where a share of the samples cannot be held out with the classes spread evenly over both parts."""
+    counts = np.bincount(y)
+    n, present = len(y), int(np.count_nonzero(counts))
+    held = math.ceil(fraction * n)  # as scikit-learn rounds it
+    why = ""
+    if 1 in counts:
+        why = f"class {int(np.flatnonzero(counts == 1)[0])} has a single sample, and each part needs one"
+    elif min(held, n - held) < present:
+        part, size = ("held out", held) if held < present else ("left to train on", n - held)
+        why = f"{size} would be {part}, fewer than the {present} classes"
+    if why:
+        raise ValueError(f"{name}={fraction:g} does not split {n} samples: {why}")

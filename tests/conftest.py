@@ -23,7 +23,6 @@ from cli_runs import write_blobs, write_quadrants
 from fastsvm import _native, backends
 from fastsvm.backends import native
 
-
 # The tests' problems are small, and are to be shared out among threads all the same.
 native.SERIAL_PRODUCTS = 200_000
 

@@ -286,3 +286,22 @@ def test_values_are_shared_with_the_optimizer():
         ((x - 3.0) ** 2).sum().backward()
         optimizer.step(x.value, x.grad, state)
     assert start[0] == pytest.approx(3.0, abs=1e-3)
+
+
+def test_what_a_node_is_not():
+    x = ag.variable(2.0)
+    with pytest.raises(TypeError, match=r"a Node has no truth value; use \.value"):
+        bool(x)
+    with pytest.raises(TypeError, match=r"a Node is no array: use fastsvm\.autograd\.exp"):
+        np.exp(x)
+    with pytest.raises(TypeError, match=r"W must be a Node, as fastsvm\.autograd\.variable makes it; got ndarray"):
+        ag.penalty(np.ones(2), 1.0)
+
+
+@pytest.mark.parametrize("given", [None, 3.0])
+def test_a_backward_function_returns_an_array(given):
+    x = ag.variable(2.0)
+    cube = ag.operation("cube", x.value**3, (x, lambda g: given))
+    kind = type(given).__name__
+    with pytest.raises(TypeError, match=rf"the backward function of cube must return an array, .*variable, 2\.0.*got {kind}"):
+        cube.backward()

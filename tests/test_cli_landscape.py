@@ -40,8 +40,9 @@ class TestSweep:
         found = succeed_json("sweep", "--seed", 3)
         W, X, y, settings = random_start(3)
         expected = landscape.step_sizes(W, X, y, **settings)
-        assert found["losses"] == pytest.approx(expected.losses.tolist(), rel=1e-12)
-        assert found["step_sizes"] == pytest.approx([10.0**k for k in range(-10, 0)], rel=1e-12)
+        assert found["losses"][:10] == pytest.approx(expected.losses.tolist(), rel=1e-12)
+        assert found["step_sizes"] == pytest.approx([10.0**k for k in range(-10, 1)], rel=1e-12)
+        assert found["losses"][9] < found["initial_loss"] < found["losses"][10]
         assert (found["initial_loss"], found["gradient_norm"]) == (expected.initial_loss, expected.gradient_norm)
         least = found["minimum"]
         dW = fastsvm.loss_and_gradient(W, X, y, **settings)[1]
@@ -56,6 +57,21 @@ class TestSweep:
         assert found["losses"] == pytest.approx(expected.losses.tolist(), rel=1e-6)
         assert found["initial_loss"] == pytest.approx(fastsvm.loss_value(W, X, y, **settings), rel=1e-6)
         assert (found["alpha"], found["standardize"], found["dtype"]) == (0.25, "mean+std", "float32")
+
+    def test_steps_that_nobody_chose_go_on_until_the_loss_is_higher(self, points):
+        path, model, (W, X, y), settings = points
+        found = succeed_json("sweep", path, "--model", model)
+        decades = [10.0 ** (k - 10) for k in range(len(found["losses"]))]
+        assert found["step_sizes"] == pytest.approx(decades, rel=1e-12)
+        expected = landscape.step_sizes(W, X, y, step_sizes=decades, **settings)
+        assert found["losses"] == pytest.approx(expected.losses.tolist(), rel=1e-5)
+        assert found["losses"][-1] > found["initial_loss"] or decades[-1] == 1e6
+        assert all(loss <= found["initial_loss"] for loss in found["losses"][9:-1])
+        far = succeed_json("sweep", "--loss", "softmax", "--scale", 1e-9, "--samples", 2, "--standardize", "scale")
+        assert far["step_sizes"][-1] == 1e6  # two samples of two classes are told apart ever better
+        assert len(far["losses"]) == 17
+        near = succeed_json("sweep", "--loss", "softmax", "--scale", 1e-9, "--samples", 2, "--largest", 0.1)
+        assert near["step_sizes"][-1] == 0.1
 
     @plotting
     def test_the_table_and_the_picture(self, tmp_path):
@@ -139,6 +155,12 @@ class TestLandscape:
         (["landscape", "--direction", "gradient", "--filter-normalize"], "--filter-normalize goes with --direction random"),
         (["landscape", "--surface"], "--surface goes with --plane and --plot"),
         (["landscape", "-o", "no/where.npz"], "--output must lie in an existing folder"),
+        (["landscape", "-o", "a.txt"], "--output must end in .npz; got 'a.txt'"),
+        (
+            ["landscape", "--plane", "--points", 20000],
+            "--points must be at most 2000 along each direction of a plane; got 20000",
+        ),
+        (["landscape", "--points", 4000001], "--points must be at most 4000000 on a line; got 4000001"),
     ],
 )
 def test_errors(arguments, message):

@@ -80,7 +80,7 @@ def test_the_table(blobs):
     assert text.splitlines()[-1].startswith(f"fastsvm train {blobs} --learning-rate 0.1 --alpha 0.0 --epochs 3 --optimizer sgd")
     assert "\x1b" not in text
     text = succeed("tune", blobs, "--epochs", 3, "--learning-rate", "1e-9,0.1", "--alpha", "0", "--folds", 2, *SGD)
-    assert "the best learning rate is the highest that was tried: there may be better beyond it" in text
+    assert "the best learning rate is at the highest end of what is searched: there may be better beyond it" in text
     assert "deviation" in text
     many = succeed("tune", blobs, "--epochs", 1, "--trials", 22)
     assert "and 2 more (--json shows all)" in many
@@ -124,6 +124,15 @@ def test_all_trials_diverging_is_exit_code_3(blobs, tmp_path):
     assert len((tmp_path / "t").read_text().splitlines()) == 5
 
 
+def test_a_search_that_finds_nothing_says_so(blobs):
+    assert succeed_json("tune", blobs, *QUICK)["guess"] == pytest.approx(1 / 3, abs=0.05)
+    wild = run("tune", "digits", "--trials", 3, "--epochs", 2, "--learning-rate", "1e20:1e25")
+    assert wild.stderr.startswith("warning: no trial does better than guessing the most frequent class, right in 0.1")
+    assert "fastsvm train" not in wild.stdout
+    assert "beyond it" not in wild.stdout
+    assert wild.stderr.count("\n") == 1
+
+
 def test_ctrl_c_is_exit_code_130(blobs, tmp_path, monkeypatch):
     real = fastsvm.tuning.tune
 
@@ -150,7 +159,13 @@ def test_ctrl_c_is_exit_code_130(blobs, tmp_path, monkeypatch):
     ("options", "words"),
     [
         ("--learning-rate 1:x", "--learning-rate must be LOW:HIGH (random), LOW:HIGH:COUNT, or values A,B,C; got '1:x'"),
-        ("--alpha 1:0.5", "--alpha must be LOW:HIGH (random), LOW:HIGH:COUNT, or values A,B,C, with 0 < LOW < HIGH"),
+        ("--alpha 1:0.5", "or values A,B,C, with LOW < HIGH; got '1:0.5'"),
+        ("--alpha 0:1", "with LOW > 0 and HIGH finite, for ranges are searched in factors (0 may be one of values A,B,C); got"),
+        (
+            "--trials 16 --learning-rate 1e-05,0.009 --alpha 0.001,10",
+            "--trials must be at most 4, the pairs that lists of 2 and 2 values make; got 16 (a range is written LOW:HIGH",
+        ),
+        ("--holdout 0.01", "holdout=0.01 does not split 48 samples: 1 would be held out, fewer than the 3 classes"),
         ("--alpha 0.1:0.5:1", "COUNT >= 2; got '0.1:0.5:1'"),
         ("--alpha 0.1:0.5:2:3", "got '0.1:0.5:2:3'"),
         ("--alpha=-1", "alphas[0] must be finite and >= 0; got -1.0"),

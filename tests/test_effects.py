@@ -264,3 +264,9 @@ def test_cifar10_minibatch_gradient(data_dir):
     study = batch_gradients(W, data.X, data.y, [256], draws=10, standardization=fit_standardization(data.X, "mean"))
     assert study.cosine.min() > 0.6  # a two-hundredth of the images tells most of the way down
     np.testing.assert_allclose(np.sqrt(np.square(study.error).mean()), study.law[0], rtol=0.2)
+
+
+def test_an_optimizer_without_a_learning_rate():
+    for study, more in ((learning_rates, ([0.1],)), (decay_study, ())):
+        with pytest.raises(ValueError, match=r"optimizer must have a learning rate, .*; got SteepestDescent\(\)"):
+            study(X, y, *more, optimizer=fastsvm.SteepestDescent())

@@ -63,6 +63,12 @@ def test_one_sample_by_hand():
     assert found.loss.tolist() == [[4.0, 2.0, 9.0], [7.5, 4.5, 7.5]]
 
 
+def test_step_sizes_go_by_name():
+    W, X, y = np.zeros((3, 1)), np.array([[2.0]]), np.array([1])
+    with pytest.raises(TypeError, match=r"b is the intercept, .*; got list\. Step sizes go by name, step_sizes="):
+        step_sizes(W, X, y, [0.1])
+
+
 def test_an_intercept_without_a_direction_stays():
     X, y, (W, b), (D1, d1), _, _ = problem()
     stays, moves = line(W, X, y, D1, [0.5], b), line(W, X, y, D1, [0.5], b, direction_b=d1)
@@ -109,11 +115,18 @@ class TestDirections:
         assert abs(np.mean(D**4) - 3) < 0.1
 
     def test_filter_normalized(self):
-        W = np.array([[3.0, 0.0, 4.0], [0.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+        W = np.array([[3.0, 0.0, 4.0], [0.0, 0.5, 0.0], [0.0, 1.0, 0.0]])
         D = random_direction(W, 0, filter_normalized=True)
-        np.testing.assert_allclose(np.linalg.norm(D, axis=1), [5, 0, 1], rtol=1e-12)
+        np.testing.assert_allclose(np.linalg.norm(D, axis=1), [5, 0.5, 1], rtol=1e-12)
         plain = random_direction(W, 0)
         np.testing.assert_allclose(D[0] / 5, plain[0] / np.linalg.norm(plain[0]), rtol=1e-12)
+
+    def test_a_row_of_zeros_has_no_length_to_take(self):
+        W = np.array([[3.0, 4.0], [0.0, 0.0]])
+        with pytest.raises(ValueError, match=r"W\[1\] has norm 0"):
+            random_direction(W, filter_normalized=True)
+        D, d = random_direction(W, 0, True, np.array([0.0, 2.0]))
+        np.testing.assert_allclose(np.hypot(np.linalg.norm(D, axis=1), d), [5, 2], rtol=1e-12)
 
     def test_the_intercept_belongs_to_the_row(self):
         W, b = np.array([[3.0, 0.0], [0.0, 1.0]]), np.array([4.0, 0.0])

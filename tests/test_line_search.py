@@ -123,7 +123,7 @@ def test_the_object():
 
 
 def test_it_learns_the_digits_from_the_command_line():
-    found = succeed_json("train", "--optimizer", "steepest-descent", "--batch-size", "full", "--epochs", 60, "--threads", 1)
+    found = succeed_json("train", "--optimizer", "steepest-descent", "--epochs", 60, "--threads", 1)
     losses = [record["loss"] for record in found["history"]]
     assert found["optimizer"] == "SteepestDescent()"
     assert losses == sorted(losses, reverse=True)
@@ -134,7 +134,7 @@ def test_it_learns_the_digits_from_the_command_line():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], 'batch_size must be "full" for SteepestDescent()'),
+        (["--batch-size", "64"], "--optimizer steepest-descent needs --batch-size full, its default; got --batch-size 64"),
         (["--learning-rate", "0.1"], "--learning-rate does not go with steepest-descent"),
         (["--schedule", "step"], "--schedule does not go with steepest-descent"),
         (["--warmup", "3"], "--warmup does not go with steepest-descent"),

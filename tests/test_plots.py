@@ -26,6 +26,7 @@ from matplotlib.text import Text
 import fastsvm
 from fastsvm import effects, landscape, plots, search, trajectories, tuning
 from fastsvm.plots import fonts
+from fastsvm.plots.arrays import as_text
 from fastsvm.plots.labels import LABELS
 from fastsvm.plots.style import LOOKS, label_ends, spread
 from test_import import run_python
@@ -400,6 +401,14 @@ WRONG: dict[str, tuple[Callable[[], Axes], str]] = {
     "empty": (lambda: plots.loss_curves([]), "curves must hold at least one number"),
     "line": (lambda: plots.line(replace(results().line, loss=np.zeros(3))), r"line\.loss must have shape \(21,\)"),
     "plane": (lambda: plots.plane_contour(replace(results().plane, a=np.zeros(3))), r"plane\.loss must have shape \(21, 3\)"),
+    "descending": (
+        lambda: plots.plane_contour(replace(results().plane, b=-results().plane.b)),
+        r"plane\.b must be ascending; got 1 before 0\.9",
+    ),
+    "elevation": (lambda: plots.plane_surface(results().plane, elevation="a"), "elevation must be a real number; got 'a'"),
+    "decay": (lambda: plots.decay([3.0, 2.0], (3,)), r"epochs must lie within those of the curve, 1 to 2; got \[3\.0\]"),
+    "one epoch": (lambda: plots.decay([3.0, 2.0], 2), "epochs must be a sequence of epochs, .*; got int"),
+    "NaN": (lambda: plots.weight_templates(np.full((2, 64), np.nan)), r"W must hold finite numbers only; W\[0, 0\] is nan"),
     "path": (lambda: plots.plane_contour(results().plane, path=[1.0]), r"path must have shape \(any, 2\)"),
     "surface": (lambda: plots.plane_surface(replace(results().plane, b=np.zeros(1))), r"plane\.a and plane\.b must hold"),
     "bowl": (lambda: plots.bowl(replace(results().bowl, total=np.zeros(3))), r"bowl\.total must have shape"),
@@ -445,6 +454,80 @@ WRONG: dict[str, tuple[Callable[[], Axes], str]] = {
         "lecture must hold names of reached only, 'a'; got 'b'",
     ),
 }
+
+
+#: Figures drawn of one object: its argument's name, and what makes such an object.
+MADE_BY: dict[str, tuple[Callable[..., Axes], str, str]] = {
+    "batch_gradients": (plots.batch_gradients, "study", "effects.batch_gradients"),
+    "batch_sizes": (plots.batch_sizes, "study", "effects.batch_sizes"),
+    "bowl": (plots.bowl, "bowl", "landscape.bowl"),
+    "gradient_check": (plots.gradient_check, "check", "check_gradient"),
+    "line": (plots.line, "line", "landscape.line"),
+    "path_plane": (plots.path_plane, "picture", "trajectories.path_plane"),
+    "plane_contour": (plots.plane_contour, "plane", "landscape.plane"),
+    "plane_surface": (plots.plane_surface, "plane", "landscape.plane"),
+    "rates": (plots.rates, "study", "effects.learning_rates"),
+    "sweep": (plots.sweep, "sweep", "landscape.step_sizes"),
+    "tuning": (plots.tuning, "tuning", "tuning.tune"),
+}
+
+
+@pytest.mark.parametrize("figure", MADE_BY)
+def test_another_object_is_refused_by_what_would_make_the_right_one(figure):
+    draw, name, maker = MADE_BY[figure]
+    with pytest.raises(TypeError, match=rf"{name} must be what fastsvm\.{maker} returns; got ndarray"):
+        draw(np.zeros((2, 3)))
+
+
+def test_other_objects_for_searches_surfaces_and_descents():
+    with pytest.raises(TypeError, match=r"result must be what a search of fastsvm\.search returns; got TrainResult"):
+        plots.search_history(results().trained)
+    with pytest.raises(TypeError, match=r"surface must be a Surface, .*; got str"):
+        plots.trajectories("saddle", results().descents)
+    with pytest.raises(TypeError, match=r"descents must be a sequence of .*; got Descent"):
+        plots.trajectories(trajectories.SURFACES["bowl"], results().descents[0])
+    with pytest.raises(TypeError, match=r"descents\[0\] must be what fastsvm\.trajectories\.descend returns; got int"):
+        plots.trajectories(trajectories.SURFACES["bowl"], [3])
+
+
+def test_numbers_are_written_one_way():
+    values = [0.0002, 2.2, 254.087, 3452.4, 34523.4, 2.1e9]
+    assert [as_text(value, 4) for value in values] == ["0.0002", "2.2", "254.1", "3,452", "34,523", "2.100e+09"]
+
+
+def test_losses_on_a_logarithmic_axis_are_plain_within_a_decade_and_powers_beyond_many():
+    ax = plots.loss_curves([9.0, 5.0, 3.0], log=True)
+    ax.get_figure().canvas.draw()
+    ticks = {text.get_text() for text in ax.get_yticklabels(minor=True)} - {""}
+    assert {"4", "6"} <= ticks <= {str(k) for k in range(2, 10)}
+    ax = plots.loss_curves([1e9, 1.0], log=True)
+    ax.get_figure().canvas.draw()
+    assert all("10^{" in text.get_text() for text in ax.get_yticklabels() if text.get_text())
+
+
+def test_no_heights_below_zero_for_losses_above_it():
+    a = np.linspace(-1, 1, 9)
+    loss = np.add.outer(a**2, a**2)
+    assert plots.plane_surface(landscape.Plane(a, a, loss + 0.1, loss)).get_zlim()[0] == 0
+    assert plots.plane_surface(landscape.Plane(a, a, loss + 3, loss)).get_zlim()[0] == 2.5
+    assert plots.plane_surface(landscape.Plane(a, a, loss - 1, loss)).get_zlim()[0] == -1.5
+
+
+def test_words_beside_a_point_stand_in_place_of_numbers_of_contours():
+    a = np.linspace(-1, 1, 21)
+    plane = landscape.Plane(a, a, np.add.outer(0 * a, a), np.zeros((21, 21)))
+    free = [text for text in plots.plane_contour(plane, path=[[-0.9, -0.9], [0.9, 0.9]]).texts if text.get_visible()]
+    place = next(text.get_position() for text in free if re.fullmatch(r"-?[\d.]+", text.get_text()))
+    ax = plots.plane_contour(plane, path=[np.subtract(place, [0.1, 0.05]), [0.9, 0.9]])
+    hidden = [text.get_position() for text in ax.texts if not text.get_visible()]
+    np.testing.assert_allclose(hidden, [place])
+
+
+def test_a_bowl_says_which_weight_varies_and_which_line_is_which():
+    ax = plots.bowl(landscape.bowl([-1.0, 0.0, 1.0], varies=2))
+    assert ax.get_xlabel() == "one weight, w₂"
+    pieces = [line.get_linestyle() for line in ax.get_lines() if list(line.get_xdata()) == [1.02, 1.075]]
+    assert pieces == ["-", "--"] * 3 + ["-"]
 
 
 @pytest.mark.parametrize("case", WRONG)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import importlib
 import io
 import json
 import re
@@ -25,6 +26,9 @@ from fastsvm.datasets import Dataset
 from fastsvm.tour import LANGUAGES, tour
 from fastsvm.tour.context import QUICK
 from fastsvm.tour.journey import CHAPTERS
+
+#: On one worker: the tours are made once.
+pytestmark = pytest.mark.xdist_group("tour")
 
 #: What a browser would fetch: any address that is neither within the page nor data.
 FETCHED = re.compile(r"""(?:src|href|xlink:href)\s*=\s*["'](?!#|data:)[^"']*|url\((?!['"]?(?:#|data:))[^)]*|@import""")
@@ -138,28 +142,94 @@ def test_pictures_within_figures_are_sound(reports: dict[str, Path]) -> None:
             Image.open(io.BytesIO(base64.b64decode(image))).verify()
 
 
-def test_commands_of_the_report_are_understood(reports: dict[str, Path]) -> None:
-    commands = [html.unescape(code) for code in re.findall(r"<pre><code>([^<]*)</code></pre>", page(reports["ko"]))]
-    commands = [line for code in commands for line in code.splitlines() if line.startswith("fastsvm ")]
-    assert len(commands) >= 10
-    for command in commands:
-        result = run(*shlex.split(command)[1:], "--help")
+def codes(folder: Path) -> dict[str, list[tuple[str, str]]]:
+    """What a page offers to do oneself: of each chapter, the tag of a block and its source."""
+    found = {}
+    for section in re.findall(r"<section id=.*?</section>", page(folder), re.DOTALL):
+        blocks = re.findall(r'<span class="tag">([^<]*)</span><pre><code>([^<]*)</code></pre>', section)
+        key = re.match(r'<section id="(\w+)">', section)
+        assert key
+        found[key[1]] = [(html.unescape(tag), html.unescape(source)) for tag, source in blocks]
+    return found
+
+
+def commands(folder: Path) -> dict[str, list[list[str]]]:
+    """The words of each chapter's commands."""
+    return {
+        chapter: [shlex.split(line) for _, source in blocks for line in source.splitlines() if line.startswith("fastsvm ")]
+        for chapter, blocks in codes(folder).items()
+    }
+
+
+def test_commands_of_the_report_find_what_it_says(reports: dict[str, Path]) -> None:
+    told, numbers = commands(reports["ko"]), summary(reports["ko"])["chapters"]
+    assert sum(map(len, told.values())) >= 10
+    for command in (command for of_chapter in told.values() for command in of_chapter):
+        result = run(*command[1:], "--help")
         assert result.exit_code == 0, f"{command}: {result.output}"
+    tuned = succeed_json(*told["tuning"][0][1:])
+    assert len(tuned["trials"]) == numbers["tuning"]["trials"]
+    assert tuned["best"]["learning_rate"] == pytest.approx(numbers["tuning"]["rate"], rel=1e-12)
+    assert tuned["best"]["alpha"] == pytest.approx(numbers["tuning"]["alpha"], rel=1e-12)
+    for chapter, command, accuracy in (
+        ("random", 0, "accuracy"), ("local", 0, "accuracy"), ("descent", 0, "fixed_accuracy"), ("descent", 1, "exact_accuracy"),
+        ("sgd", 0, "accuracy"), ("rules", 0, "best_accuracy"),
+    ):  # fmt: skip
+        found = succeed_json(*told[chapter][command][1:])
+        assert found["test"]["accuracy"] == pytest.approx(numbers[chapter][accuracy], rel=1e-12), chapter
+    swept = succeed_json(*told["steps"][0][1:-2])
+    assert swept["step_sizes"] == pytest.approx(numbers["steps"]["step_sizes"], rel=1e-9)
 
 
-def test_python_of_the_report_runs(reports: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def run_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
+    """Run the Python of a page from top to bottom; returns the names that there are after each chapter."""
+    toured: list[Any] = []
+    monkeypatch.setattr(importlib.import_module("fastsvm.tour"), "tour", lambda *args, **options: toured.append(args))
+    names: dict[str, Any] = {}
+    found = {}
+    for chapter, blocks in codes(folder).items():
+        for _, source in blocks:
+            if not source.startswith(("fastsvm ", "#")):
+                exec(source, names)
+                found[chapter] = dict(names)
+    assert len(toured) == 1
+    assert len(found) == len(CHAPTERS)
+    return found
+
+
+def test_python_of_the_report_finds_what_it_says(
+    reports: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    codes = [html.unescape(code) for code in re.findall(r"<pre><code>([^<]*)</code></pre>", page(reports["ko"]))]
-    codes = [code for code in codes if not code.startswith(("fastsvm ", "#")) and "tour(" not in code]
-    assert len(codes) >= 15
-    data = fastsvm.load("digits")
-    rng = np.random.default_rng(0)
-    for code in codes:
-        W = rng.normal(scale=0.1, size=(10, 64))
-        names = locals().get("names", {}) | {"numpy": np, "fastsvm": fastsvm, "W": W, "a": np.linspace(-1, 1, 5), "X": data.X}
-        names |= {"y": data.y, "b": names["a"] if "landscape.plane" in code else np.zeros(10), "f": lambda W: float(np.sum(W))}
-        names["dW"] = fastsvm.loss_and_gradient(W, data.X, data.y)[1]
-        exec(code, names)
+    found, numbers = run_all(reports["ko"], monkeypatch), summary(reports["ko"])["chapters"]
+    for chapter, key in (
+        ("random", "accuracy"), ("local", "accuracy"), ("descent", "exact_accuracy"), ("sgd", "accuracy"),
+        ("tuning", "accuracy"), ("network", "accuracy"),
+    ):  # fmt: skip
+        names = found[chapter]
+        reached = names["result"].evaluate(names["X_test"], names["y_test"])[1]
+        assert reached == pytest.approx(numbers[chapter][key], rel=1e-12), chapter
+    assert found["tuning"]["best"].learning_rate == pytest.approx(numbers["tuning"]["rate"], rel=1e-12)
+
+
+def test_a_file_is_named_as_it_was_given(blobs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three classes in float64, no pictures, no test part, and a path that a shell would take apart."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "my data").mkdir()
+    shutil.copy(blobs, tmp_path / "my data" / "b.npz")
+    tour("my data/b.npz", "out", plan=QUICK)
+    told = codes(tmp_path / "out")
+    assert 'fastsvm.load("my data/b.npz")' in told["data"][0][1]
+    assert all(command[2] == "my data/b.npz" for of_chapter in commands(tmp_path / "out").values() for command in of_chapter)
+    assert told["random"][0][0] == "Similar, in Python"  # the tour had it in float32
+    run_all(tmp_path / "out", monkeypatch)
+
+
+def test_data_that_never_vary_are_refused(tmp_path: Path) -> None:
+    constant = Dataset("constant", np.zeros((30, 3), np.uint8), np.arange(30) % 3)
+    with pytest.raises(ValueError, match="must have a feature that varies; all training samples of 'constant' are the same"):
+        tour(constant, tmp_path / "out", plan=QUICK)
+    assert list(tmp_path.iterdir()) == []
 
 
 # --- in a browser

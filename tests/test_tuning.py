@@ -156,7 +156,7 @@ def test_what_is_the_best():
         Trial(3, 1e-2, scores=(0.75, 0.5), losses=(2.0, 0.0), **base),
         Trial(4, 1e-1, scores=(0.5, 0.5), losses=(0.0, 0.0), **base),
     )
-    tuning = Tuning(trials, 5, "random", "", "", "2 folds", {}, "trials", 1.0)
+    tuning = Tuning(trials, 5, "random", "1e-5,1e-4,1e-3,1e-2,1e-1", "0.1", "2 folds", {}, "trials", 1.0, guess=0.6)
     # Trials 1, 2 and 3 tie at 0.625; their losses are 2, 1 and 1; the earlier comes first.
     assert [trial.index for trial in tuning.ranked()] == [2, 3, 1, 4, 0]
     assert tuning.best is trials[2]
@@ -164,12 +164,36 @@ def test_what_is_the_best():
     assert trials[1].deviation == pytest.approx(math.sqrt(2) / 8)
     assert math.isnan(trials[0].score)
     assert (trials[0].diverged, trials[1].diverged) == (True, False)
-    assert tuning.edges() == []
-    assert replace(tuning, trials=trials[2:]).edges() == ["learning_rate"]
+    assert tuning.edges() == {}
+    for space, expected in [
+        ("1e-3,1e-2", {"learning_rate": "lowest"}),
+        ("1e-4,1e-3", {"learning_rate": "highest"}),
+        ("1e-3", {}),
+        ("1e-5:1", {}),  # though nothing lower was tried
+        ("9e-4:1", {"learning_rate": "lowest"}),
+        ("1e-6:1.9e-3", {"learning_rate": "highest"}),  # log 1e3 / log 1.9e3 is 0.915
+        ("1e-6:2.2e-3", {}),  # and log 1e3 / log 2.2e3 is 0.898
+    ]:
+        assert replace(tuning, trials=trials[2:], learning_rates=space).edges() == expected
+    passed = replace(trials[4], message="diverged")
+    assert replace(tuning, trials=(trials[2], passed), learning_rates="1e-6:1.9e-3").edges() == {}
+    zero = replace(tuning, trials=tuple(replace(trial, alpha=0.0) for trial in trials), alphas="0.0,0.1")
+    assert zero.edges() == {}
+    assert tuning.beats_guessing  # 0.625
+    assert not replace(tuning, guess=0.625).beats_guessing
+    assert not replace(tuning, trials=trials[:1]).beats_guessing
     with pytest.raises(ValueError, match="the search ended before its first"):
         replace(tuning, trials=()).best  # noqa: B018
     with pytest.raises(ValueError, match="all 1 diverged; search learning rates below 1e-05"):
         replace(tuning, trials=trials[:1]).best  # noqa: B018
+
+
+def test_what_guessing_is_worth():
+    y = np.where(np.arange(90) % 3 == 0, 0, 1)  # 60 of class 1: two thirds of every part
+    for way in ({"folds": 3}, {"holdout": 0.2}):
+        assert tune(X, y, n_trials=1, **way, **QUICK).guess == pytest.approx(2 / 3)
+    # What is most frequent in the training part counts, not in the other.
+    assert tune(X, y, n_trials=1, validation=(X[:4], [0, 0, 0, 1]), **QUICK).guess == 0.25
 
 
 def test_divergence_is_a_result():
@@ -439,12 +463,17 @@ def test_learning_rates_of_optimizers():
         ({"method": "grid", "alphas": (0.1, 1.0)}, ValueError, r"alphas must be a list .* numpy.geomspace\(0.1, 1, 5\)"),
         ({"method": "grid", "n_trials": 3}, ValueError, "n_trials must be None for method='grid'"),
         ({"n_trials": 0}, ValueError, "n_trials must be an integer >= 1; got 0"),
-        ({"learning_rates": [0.1], "alphas": [0, 1], "n_trials": 3}, ValueError, "n_trials must be an integer <= 2; got 3"),
+        (
+            {"learning_rates": [0.1], "alphas": [0, 1], "n_trials": 3},
+            ValueError,
+            "n_trials must be an integer <= 2, the pairs that 1 learning rate and 2 alphas make; got 3",
+        ),
         ({"folds": 1}, ValueError, "folds must be an integer >= 2; got 1"),
         ({"folds": 91}, ValueError, "folds must be an integer <= 90; got 91"),
-        ({"folds": 89}, ValueError, "folds=89 does not split 90 samples"),
+        ({"folds": 89}, ValueError, "folds=89 does not split 90 samples: no class has more than"),
         ({"holdout": 1.0}, ValueError, "holdout must be finite and > 0 and < 1; got 1.0"),
-        ({"holdout": 0.001}, ValueError, "holdout=0.001 does not split 90 samples"),
+        ({"holdout": 0.001}, ValueError, "holdout=0.001 does not split 90 samples: 1 would be held out, fewer than the 4"),
+        ({"holdout": 0.99}, ValueError, "0 would be left to train on, fewer than the 4 classes"),
         ({"folds": 2, "holdout": 0.2}, ValueError, "folds and holdout must not be given together"),
         ({"validation": X}, TypeError, r"validation must be \(X, y\)"),
         ({"validation": (X[:, :3].copy(), Y)}, ValueError, r"validation\[0\] must have as many features as X, 7"),

@@ -11,13 +11,13 @@ from fastsvm import landscape
 from suites.common import ALPHA, COMPILED, check, check_parallel, data, standardization, stored
 
 #: A tenth of CIFAR-10's training images; the cost of a plane is proportional to samples × points.
-N_SAMPLES, SIDE = 5000, 200
+N_SAMPLES, SIDE = 5000, 50
 
 LOSSES = {"weston_watkins": fastsvm.WestonWatkins(), "crammer_singer": fastsvm.CrammerSinger(), "softmax": fastsvm.Softmax()}
 
 
 class Landscapes:
-    """3,072 uint8 features and 10 classes; a plane of 200 x 200 points."""
+    """3,072 uint8 features and 10 classes; a plane of 50 x 50 points."""
 
     params = [list(LOSSES), COMPILED]
     param_names = ["loss", "backend"]

@@ -43,6 +43,11 @@ def backpropagate(output: Node, seed: np.ndarray) -> None:
         node.grad = np.asarray(g)
         for x, backward in node.edges:
             part = backward(g)
+            if not isinstance(part, (np.ndarray, np.generic)):
+                raise TypeError(
+                    f"the backward function of {node.op} must return an array, the gradient on its input {x!r}; "
+                    f"got {type(part).__name__}"
+                )
             if part.shape != x.value.shape or part.dtype != x.value.dtype:
                 part = _fitted(part, x, node)
             if x not in gradients:

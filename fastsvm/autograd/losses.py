@@ -82,6 +82,8 @@ def penalty(W: Node, alpha: float) -> Node:
     alpha : float >= 0
     """
     alpha = check_real("alpha", alpha, at_least=0.0)
+    if not isinstance(W, Node):
+        raise TypeError(f"W must be a Node, as fastsvm.autograd.variable makes it; got {type(W).__name__}")
     weights = W.value
     # Rows in the dtype of W, their sum in float64: as good as float64 throughout, without a copy.
     squares = np.vecdot(weights, weights).sum(dtype=np.float64) if weights.ndim else weights * weights

@@ -14,7 +14,7 @@ What is kept
     twice counts nothing twice on the way; it is for reading, and may share memory with others. There are no second derivatives.
 dtypes
     float32 stays float32 and float64 float64. A number takes the dtype of the node it meets; an array that would turn a node
-    into another dtype, and two nodes of different dtypes, are refused.
+    into another, and two nodes of different dtypes, are refused.
 Memory
     Values are not copied: leave arrays alone between forward and backward pass. After that they may be changed in
     place, as optimizers do: ``optimizer.step(W.value, W.grad, state)``.
@@ -45,7 +45,8 @@ class Node:
     value : ndarray, float32 or float64
         Of shape () where it is a number.
     grad : ndarray or None
-        Gradient of the output ``backward`` was called on, of the shape and dtype of ``value``; ``None`` before.
+        Gradient of the output ``backward`` was called on, of the shape and dtype of ``value``; ``None`` before. That of a
+        variable is summed over calls until ``zero_grad``.
     name : str or None
         For drawings and tables; may be set.
     op : str
@@ -57,7 +58,7 @@ class Node:
     """
 
     __slots__ = ("__weakref__", "edges", "grad", "inputs", "name", "needs_grad", "number", "op", "value")
-    __array_ufunc__ = None  # an array on the left leaves + - * / @ to the node on the right
+    __array_priority__ = 1000.0  # an array on the left leaves + - * / @ to the node on the right
 
     def __init__(
         self,
@@ -76,8 +77,7 @@ class Node:
         self.inputs = inputs
         self.edges = edges
         self.needs_grad = needs_grad
-        # A node is made after its inputs, so these numbers are a topological order.
-        self.number = next(_made)
+        self.number = next(_made)  # of a node after those of its inputs: a topological order
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -106,6 +106,8 @@ class Node:
     def backward(self, seed: Any = None) -> None:
         """Compute the gradient of this node on every node it was computed from.
 
+        Those of variables add up over calls: call `zero_grad` between two steps of training.
+
         Parameters
         ----------
         seed : array or number, shape of this node, optional
@@ -123,9 +125,7 @@ class Node:
             raise ValueError(f"backward needs a node computed from a variable; {self!r} is computed from constants only")
         if seed is None:
             if self.shape != ():
-                raise ValueError(
-                    f"backward() needs a node of shape (), or seed; this one has shape {self.shape}. Take its .sum()"
-                )
+                raise ValueError(f"backward() needs a node of shape (), or seed; got shape {self.shape}. Take its .sum()")
             return np.ones_like(self.value)
         g = np.asarray(_array(seed))
         if g.shape != self.shape or (g.ndim and np.result_type(g, self.value) != self.dtype):
@@ -187,13 +187,14 @@ class Node:
     def __iter__(self) -> Iterator[Node]:
         return (self[k] for k in range(len(self)))
 
+    def __bool__(self) -> bool:
+        raise TypeError("a Node has no truth value; use .value")
+
     def __float__(self) -> float:
         return float(self.value)
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
-        raise TypeError("a node of the graph is not an array; its array is .value, and fastsvm.autograd has exp, log, tanh, …")
-
-    # --- reductions and shapes
+        raise TypeError("a Node is no array: use fastsvm.autograd.exp, .log, .tanh … in place of NumPy's; its array is .value")
 
     def sum(self, axis: int | tuple[int, ...] | None = None, keepdims: bool = False) -> Node:
         """Sum over the axes."""

@@ -53,9 +53,10 @@ def held_out(dataset: Dataset, fraction: float | None, seed: int) -> tuple[Datas
     """Take a validation part out of the training part; the test part stays."""
     if fraction is None:
         return dataset, None
-    from fastsvm.validation import check_real
+    from fastsvm.validation import check_real, check_splittable
 
     check_real("validation", fraction, above=0.0, below=1.0)
+    check_splittable("validation", fraction, dataset.y)
     parts = replace(dataset, X_test=None, y_test=None).split(fraction, seed)
     assert parts.X_test is not None
     assert parts.y_test is not None

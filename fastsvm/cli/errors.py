@@ -59,10 +59,19 @@ def describe(error: Exception) -> str:
 
 def complain(message: str) -> None:
     """Print ``error: message`` as one line on standard error."""
+    _say(("error: ", "bold red"), message)
+
+
+def warn(message: str) -> None:
+    """Print ``warning: message`` as one line on standard error."""
+    _say(("warning: ", "bold yellow"), message)
+
+
+def _say(head: tuple[str, str], message: str) -> None:
     from rich.console import Console
     from rich.text import Text
 
     line = " ".join(message.split())
     line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
     # soft_wrap: the terminal may break the line, rich must not. A Text is never read as markup.
-    Console(stderr=True).print(Text.assemble(("error: ", "bold red"), line), soft_wrap=True)
+    Console(stderr=True).print(Text.assemble(head, line), soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -32,6 +33,9 @@ from fastsvm.losses import CrammerSinger, WestonWatkins
 from fastsvm.validation import check_choice, check_integer, check_real
 
 DIRECTIONS = ("random", "gradient")
+
+#: Of a line or a plane. More take minutes, in which Ctrl-C is not heard, and show no more.
+MOST_POINTS = 4_000_000
 
 Direction = Annotated[str, option("--direction NAME", "random, or gradient: downhill.", OPTIMIZATION)]
 Points = Annotated[int, option("--points N", "Along each direction.", OPTIMIZATION)]
@@ -85,6 +89,9 @@ def landscape(
     with reported(debug):
         direction = check_choice("direction", direction.strip().lower(), DIRECTIONS)
         check_integer("points", points, at_least=2)
+        if (total := points * points if plane else points) > MOST_POINTS:
+            most, of = (math.isqrt(MOST_POINTS), "along each direction of a plane") if plane else (MOST_POINTS, "on a line")
+            raise ValueError(f"--points must be at most {most} {of}; got {points}, which makes {total:,} losses")
         if reach is not None:
             check_real("range", reach, above=0.0)
         if filter_normalize and direction != "random":
@@ -92,6 +99,8 @@ def landscape(
         if surface and not (plane and plot is not None):
             raise ValueError("--surface goes with --plane and --plot, whose picture it is about")
         if output is not None:
+            if output.suffix.lower() != ".npz":
+                raise ValueError(f"--output must end in .npz; got {str(output)!r}")
             check_writable("--output", output)
         check_picture(plot)
         start = starting_point(

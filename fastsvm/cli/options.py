@@ -100,6 +100,19 @@ def make_optimizer(name: str, learning_rate: float | None, momentum: float | Non
     return replace(optimizer, learning_rate=rates, **given)
 
 
+def as_batch_size(text: str | None, optimizer: str) -> int | str:
+    """What ``--batch-size`` says: a number, or a word that the library checks. Some optimizers need all samples."""
+    full = plain_name(optimizer) in FULL_BATCH
+    if text is None:
+        return "full" if full else DEFAULTS["batch_size"]
+    if full and text.strip().lower() != "full":
+        raise ValueError(f"--optimizer {optimizer} needs --batch-size full, its default; got --batch-size {text}")
+    try:
+        return int(text)
+    except ValueError:
+        return text.strip().lower()
+
+
 def _check_fields(cls: type, given: dict[str, Any], table: dict[str, Any], what: str) -> None:
     """Raise where an option is given for an object that has no such hyperparameter."""
     for key in given:

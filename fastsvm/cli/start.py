@@ -142,9 +142,10 @@ def check_picture(path: Path | None) -> None:
 
 def describe_start(summary: dict[str, Any]) -> list[tuple[str, str]]:
     """Lines for people."""
+    word = "sample" if summary["samples"] == 1 else "samples"
     weights = "random" if summary["model"] is None else summary["model"]
     return [
-        ("data", f"{summary['samples']:,} samples of {summary['data']}, standardize {summary['standardize']}"),
+        ("data", f"{summary['samples']:,} {word} of {summary['data']}, standardize {summary['standardize']}"),
         ("weights", f"{weights}, {summary['dtype']}"),
         ("loss", f"{summary['loss']}, alpha {summary['alpha']:g}"),
     ]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
@@ -26,18 +29,35 @@ from fastsvm.cli.start import (
 )
 from fastsvm.validation import check_integer, check_real
 
-Smallest = Annotated[float, option("--smallest X", "Smallest step size.", OPTIMIZATION)]
-Largest = Annotated[float, option("--largest X", "Largest step size.", OPTIMIZATION)]
-Points = Annotated[int, option("--points N", "How many step sizes, evenly on a log scale.", OPTIMIZATION)]
+if TYPE_CHECKING:
+    from fastsvm.landscape import Sweep
+
+SMALLEST, LARGEST, POINTS = 1e-10, 0.1, 10
+
+#: Where steps that nobody chose end at the latest.
+FARTHEST = 1e6
+
+Smallest = Annotated[float | None, option("--smallest X", "Smallest step size.", OPTIMIZATION, default=f"{SMALLEST:g}")]
+Largest = Annotated[
+    float | None,
+    option(
+        "--largest X", "Largest step size.", OPTIMIZATION,
+        default=f"{LARGEST:g}, or the first power of ten beyond it after which the loss is higher than before",
+    ),
+]  # fmt: skip
+Points = Annotated[
+    int | None,
+    option("--points N", "How many step sizes, evenly on a log scale.", OPTIMIZATION, default=f"{POINTS}, or one per decade"),
+]
 
 
 def sweep(
     data: DataPath = "digits",
     model: ModelFile = None,
     scale: Scale = None,
-    smallest: Smallest = 1e-10,
-    largest: Largest = 0.1,
-    points: Points = 10,
+    smallest: Smallest = None,
+    largest: Largest = None,
+    points: Points = None,
     samples: Samples = None,
     standardize: OwnStandardize = None,
     dense_limit: DenseLimit = None,
@@ -73,7 +93,10 @@ def sweep(
         began = time.perf_counter()
         W, X, y, objective, summary = start
         _, dW, db = loss_and_gradient(W, X, y, **objective)
-        found = step_sizes(W, X, y, step_sizes=sizes, gradient=dW, gradient_b=db, **objective)
+        steps = partial(step_sizes, W, X, y, gradient=dW, gradient_b=db, **objective)
+        found = steps(step_sizes=sizes)
+        if smallest is largest is points is None:
+            found = _farther(found, steps)
         least = minimize_along(W, X, y, dW, direction_b=db, **objective)
         summary |= {
             "initial_loss": found.initial_loss, "gradient_norm": found.gradient_norm,
@@ -91,7 +114,23 @@ def sweep(
             _show(summary, found.best)
 
 
-def _sizes(smallest: float, largest: float, points: int) -> np.ndarray:
+def _farther(found: Sweep, steps: Callable[..., Sweep]) -> Sweep:
+    """Ten times as far, again and again, until the loss is higher than before the step."""
+    while found.gradient_norm and found.losses[-1] <= found.initial_loss and found.step_sizes[-1] < 0.99 * FARTHEST:
+        more = steps(step_sizes=[float(f"{10 * found.step_sizes[-1]:.0e}")])
+        if not np.isfinite(more.losses).all():
+            break
+        columns = ("step_sizes", "losses", "data_losses")
+        joined: dict[str, Any] = {name: np.append(getattr(found, name), getattr(more, name)) for name in columns}
+        found = replace(found, **joined)
+    return found
+
+
+def _sizes(smallest: float | None, largest: float | None, points: int | None) -> np.ndarray:
+    """The steps that were asked for; one default that is out of reach of the other end moves to where there is room."""
+    smallest = SMALLEST if smallest is None else smallest
+    largest = LARGEST if largest is None else largest
+    points = POINTS if points is None else points
     check_real("smallest", smallest, above=0.0)
     check_real("largest", largest, above=smallest)
     return np.geomspace(smallest, largest, check_integer("points", points, at_least=2))

@@ -34,6 +34,7 @@ from fastsvm.cli.options import (
     Squared,
     Standardize,
     Threads,
+    as_batch_size,
     listed,
     make_loss,
     make_optimizer,
@@ -82,7 +83,12 @@ Friction = Annotated[
 ]
 Schedule = Annotated[str, option("--schedule NAME", f"Of the learning rate: {listed(SCHEDULES)}.", OPTIMIZATION)]
 Warmup = Annotated[int, option("--warmup UPDATES", "Updates over which the learning rate rises to its value.", OPTIMIZATION)]
-BatchSize = Annotated[str, option("--batch-size N", "Samples per update, or full.", OPTIMIZATION)]
+BatchSize = Annotated[
+    str | None,
+    option(
+        "--batch-size N", "Samples per update, or full.", OPTIMIZATION, f"{DEFAULTS['batch_size']}, {listed(FULL_BATCH)}: full"
+    ),
+]
 Epochs = Annotated[
     int | None,
     option(
@@ -118,7 +124,7 @@ def train(
     momentum: Friction = None,
     schedule: Schedule = DEFAULT_SCHEDULE,
     warmup: Warmup = DEFAULT_WARMUP,
-    batch_size: BatchSize = str(DEFAULTS["batch_size"]),
+    batch_size: BatchSize = None,
     epochs: Epochs = DEFAULTS["epochs"],
     patience: Patience = None,
     monitor: Monitor = DEFAULTS["monitor"],
@@ -152,8 +158,9 @@ def train(
             "score_function": make_score_function(hidden, activation),
             "loss": make_loss(loss, delta, squared),
             "optimizer": make_optimizer(optimizer, learning_rate, momentum, schedule, warmup),
-            "alpha": alpha, "batch_size": as_batch_size(batch_size), "epochs": epochs, "patience": patience, "monitor": monitor,
-            "standardize": standardize.strip().lower(), "dtype": dtype, "seed": seed, "backend": backend, "n_threads": threads,
+            "alpha": alpha, "batch_size": as_batch_size(batch_size, optimizer), "epochs": epochs, "patience": patience,
+            "monitor": monitor, "standardize": standardize.strip().lower(), "dtype": dtype, "seed": seed,
+            "backend": backend, "n_threads": threads,
         }  # fmt: skip
         show = EpochProgress(visible=not (as_json or quiet))
         with show.reading(data):
@@ -188,14 +195,6 @@ def make_score_function(hidden: int | None, activation: str | None) -> TwoLayer 
             raise ValueError(f"--activation needs --hidden, the number of hidden units; got --activation {activation} alone")
         return None
     return TwoLayer(hidden) if activation is None else TwoLayer(hidden, plain_name(activation))
-
-
-def as_batch_size(text: str) -> int | str:
-    """What ``--batch-size`` says: a number, or a word that the library checks."""
-    try:
-        return int(text)
-    except ValueError:
-        return text.strip().lower()
 
 
 def _prepare(

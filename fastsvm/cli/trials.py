@@ -55,7 +55,7 @@ def summary_of(dataset: Dataset, tuning: Tuning, best: Trial | None, command: st
         "score_function": repr(settings["score_function"]), "loss": repr(settings["loss"]),
         "optimizer": type(settings["optimizer"]).__name__,
         **{name: settings[name] for name in ("batch_size", "epochs", "standardize", "dtype", "seed")},
-        "stop_reason": tuning.stop_reason, "seconds": tuning.seconds,
+        "stop_reason": tuning.stop_reason, "seconds": tuning.seconds, "guess": tuning.guess,
         "best": None if best is None else _entry(best),
         "command": command,
         "trials": [_entry(trial) for trial in tuning.ranked()],
@@ -82,11 +82,10 @@ def show_tuning(dataset: Dataset, tuning: Tuning, best: Trial | None, command: s
     print_table(_table(tuning, best))
     if made > SHOWN:
         print(f"and {made - SHOWN} more (--json shows all)")
-    if best is None:
+    if best is None or not tuning.beats_guessing:
         return
-    for name in tuning.edges():
-        end = "lowest" if getattr(best, name) <= min(getattr(trial, name) for trial in tuning.trials) else "highest"
-        print(f"\nthe best {name.replace('_', ' ')} is the {end} that was tried: there may be better beyond it")
+    for name, end in tuning.edges().items():
+        print(f"\nthe best {name.replace('_', ' ')} is at the {end} end of what is searched: there may be better beyond it")
     print(f"\n{command}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastsvm.cli.data import DataPath, DenseLimit, as_dtype, load_data
-from fastsvm.cli.errors import DIVERGED, INTERRUPTED, complain, reported
+from fastsvm.cli.errors import DIVERGED, INTERRUPTED, complain, reported, warn
 from fastsvm.cli.options import (
     DATA,
     DEFAULT_LOSS,
@@ -30,6 +30,7 @@ from fastsvm.cli.options import (
     Squared,
     Standardize,
     Threads,
+    as_batch_size,
     make_loss,
     make_optimizer,
     option,
@@ -47,7 +48,6 @@ from fastsvm.cli.train import (
     Schedule,
     Test,
     Warmup,
-    as_batch_size,
     make_score_function,
 )
 from fastsvm.cli.trials import best_of, command_of, show_tuning, summary_of
@@ -103,7 +103,7 @@ def tune(
     momentum: Friction = None,
     schedule: Schedule = DEFAULT_SCHEDULE,
     warmup: Warmup = DEFAULT_WARMUP,
-    batch_size: BatchSize = str(DEFAULTS["batch_size"]),
+    batch_size: BatchSize = None,
     epochs: Epochs = DEFAULTS["epochs"],
     seed: Seed = DEFAULTS["seed"],
     dtype: Dtype = None,
@@ -138,9 +138,10 @@ def tune(
             "method": method, "n_trials": trials, "folds": folds, "holdout": holdout, "path": output,
             "score_function": make_score_function(hidden, activation), "loss": make_loss(loss, delta, squared),
             "optimizer": make_optimizer(optimizer, None, momentum, schedule, warmup),
-            "batch_size": as_batch_size(batch_size), "epochs": epochs, "standardize": standardize.strip().lower(),
+            "batch_size": as_batch_size(batch_size, optimizer), "epochs": epochs, "standardize": standardize.strip().lower(),
             "dtype": dtype, "seed": seed, "n_jobs": jobs, "backend": backend, "n_threads": threads,
         }  # fmt: skip
+        _check_trials(trials, search)
         show = EpochProgress(visible=not (as_json or quiet))
         with show.reading(data):
             dataset = _prepare(data, test=test, seed=seed, dtype=dtype, dense_limit=dense_limit)
@@ -160,6 +161,9 @@ def tune(
             print_json(summary_of(dataset, tuning, best, command, output))
         elif not quiet:
             show_tuning(dataset, tuning, best, command)
+        if best is not None and not tuning.beats_guessing and not quiet:
+            right = f"right in {tuning.guess:.4f} of the cases"
+            warn(f"no trial does better than guessing the most frequent class, {right}: there is no good command to show")
         if tuning.stop_reason == "interrupted":
             raise typer.Exit(INTERRUPTED)
         if best is None:
@@ -180,8 +184,17 @@ def parse_space(name: str, text: str | None, method: str) -> tuple[float, float]
         raise ValueError(f"{wanted}; got {text!r}") from None
     if not ranged:
         return ends
-    if len(numbers) not in (2, 3) or not 0 < ends[0] < ends[1] < float("inf") or (steps is not None and steps < 2):
-        raise ValueError(f"{wanted}, with 0 < LOW < HIGH and COUNT >= 2; got {text!r}")
+    broken = ""
+    if len(numbers) not in (2, 3):
+        broken = "with one or two colons"
+    elif not all(0 < end < float("inf") for end in ends):
+        broken = "with LOW > 0 and HIGH finite, for ranges are searched in factors (0 may be one of values A,B,C)"
+    elif not ends[0] < ends[1]:
+        broken = "with LOW < HIGH"
+    elif steps is not None and steps < 2:
+        broken = "with COUNT >= 2"
+    if broken:
+        raise ValueError(f"{wanted}, {broken}; got {text!r}")
     if steps is not None:
         from fastsvm.tuning.candidates import evenly
 
@@ -189,6 +202,14 @@ def parse_space(name: str, text: str | None, method: str) -> tuple[float, float]
     if method == "grid":
         raise ValueError(f"{name} must be LOW:HIGH:COUNT or values A,B,C for --method grid; got {text!r}")
     return ends[0], ends[1]
+
+
+def _check_trials(trials: int | None, search: dict[str, Any]) -> None:
+    """Two lists make so many pairs and no more; who wrote a comma for a colon learns it here."""
+    rates, alphas = search["learning_rates"], search["alphas"]
+    if trials is not None and isinstance(rates, list) and isinstance(alphas, list) and trials > len(rates) * len(alphas):
+        pairs = f"{len(rates) * len(alphas)}, the pairs that lists of {len(rates)} and {len(alphas)} values make"
+        raise ValueError(f"--trials must be at most {pairs}; got {trials} (a range is written LOW:HIGH, with a colon)")
 
 
 def _check_files(output: Path | None, resume: bool, plot: Path | None) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastsvm.storage import as_stored, storage_name
-from fastsvm.validation import check_array, check_integer, check_labels, check_real, check_samples
+from fastsvm.validation import check_array, check_integer, check_labels, check_real, check_samples, check_splittable
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,10 +114,8 @@ class Dataset:
         from sklearn.model_selection import train_test_split
 
         rows = np.arange(len(self.y))
-        try:
-            train, test = train_test_split(rows, test_size=float(test_fraction), stratify=self.y, random_state=int(seed))
-        except ValueError as error:
-            raise ValueError(f"test_fraction={test_fraction:g} does not split {len(rows)} samples: {error}") from error
+        check_splittable("test_fraction", float(test_fraction), self.y)
+        train, test = train_test_split(rows, test_size=float(test_fraction), stratify=self.y, random_state=int(seed))
         return replace(self, X=self.X[train], y=self.y[train], X_test=self.X[test], y_test=self.y[test])
 
     def __repr__(self) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastsvm.effects.runs import Runs, last_finite
-from fastsvm.optimizers import SGD, Optimizer, as_optimizer
+from fastsvm.effects.runs import Runs, last_finite, rated
+from fastsvm.optimizers import SGD, Optimizer
 from fastsvm.schedules import Constant, Schedule
 from fastsvm.validation import check_real
 
@@ -138,7 +138,7 @@ def learning_rates(
     TypeError, ValueError
         If an argument does not fit. Divergence is a result and does not raise.
     """
-    optimizer = as_optimizer(optimizer)
+    optimizer = rated(optimizer)
     listed = np.asarray(rates)
     if listed.ndim != 1 or listed.size == 0:
         raise ValueError(f"rates must be a sequence of at least one learning rate; got {rates!r}")

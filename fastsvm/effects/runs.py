@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -86,9 +86,17 @@ class Runs:
         return values
 
 
+def rated(optimizer: Optimizer | str) -> Optimizer:
+    """The optimizer, which must have a learning rate."""
+    rule = as_optimizer(optimizer)
+    if "learning_rate" not in {field.name for field in fields(rule)}:
+        raise ValueError(f"optimizer must have a learning rate, which this study changes; got {rule!r}")
+    return rule
+
+
 def plain_rate(optimizer: Optimizer | str) -> Optimizer:
     """The optimizer, whose learning rate must be a number and not a schedule."""
-    rule = as_optimizer(optimizer)
+    rule = rated(optimizer)
     if callable(rule.learning_rate):
         raise ValueError(f"optimizer must have a number for its learning rate, not a schedule; got {rule!r}")
     return rule

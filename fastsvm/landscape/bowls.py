@@ -26,12 +26,15 @@ class Bowl:
         Sum of each sample's terms, ``L_i``.
     total : ndarray (m,), float64
         Mean of the samples' losses, ``L``.
+    varies : int or None
+        The class whose weight varies; ``None`` where it is not known.
     """
 
     w: np.ndarray
     terms: list[tuple[str, np.ndarray]]
     losses: np.ndarray
     total: np.ndarray
+    varies: int | None = None
 
 
 def bowl(
@@ -94,4 +97,4 @@ def bowl(
                 term = np.maximum(0.0, (table[j] - table[own]) * feature + delta)
                 terms.append((f"max(0, w{j} x{i} − w{own} x{i} + {delta:g})", term))
                 losses[i] += term
-    return Bowl(values, terms, losses, losses.mean(axis=0))
+    return Bowl(values, terms, losses, losses.mean(axis=0), varies)

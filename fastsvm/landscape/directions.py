@@ -35,13 +35,18 @@ def random_direction(
     filter_normalized : bool, default False
         Scale each class's row, with its entry of the intercept if ``b`` is given, to the length of the row of ``W`` and its
         entry of ``b``. A step of 1 is then as long as the weights, class by class, and landscapes of models of different size
-        can be compared. A class whose weights are all 0 stays where it is.
+        can be compared.
     b : ndarray (n_classes,), dtype of ``W``, optional
 
     Returns
     -------
     direction : ndarray, shape and dtype of ``W``
     direction_b : ndarray, shape and dtype of ``b``; only if ``b`` is given
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit; with ``filter_normalized`` also where a row has norm 0.
 
     References
     ----------
@@ -60,7 +65,13 @@ def random_direction(
     rows = W if b is None else np.column_stack([W, b])
     drawn = rng.standard_normal(rows.shape)
     if check_flag("filter_normalized", filter_normalized):
-        drawn *= (np.linalg.norm(rows.astype(np.float64), axis=1) / np.linalg.norm(drawn, axis=1))[:, None]
+        lengths = np.linalg.norm(rows.astype(np.float64), axis=1)
+        if (lengths == 0).any():
+            raise ValueError(
+                f"W must have no row of norm 0 (b included) with filter_normalized=True, which takes the length of each; "
+                f"W[{int((lengths == 0).argmax())}] has norm 0. Leave filter_normalized out, or take trained weights"
+            )
+        drawn *= (lengths / np.linalg.norm(drawn, axis=1))[:, None]
     direction = np.ascontiguousarray(drawn[:, : W.shape[1]], dtype=W.dtype)
     return direction if b is None else (direction, drawn[:, -1].astype(b.dtype))
 

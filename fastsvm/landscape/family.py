@@ -123,7 +123,10 @@ def gram_matrix(alpha: float, arrays: np.ndarray) -> np.ndarray:
 
 def as_positions(name: str, value: npt.ArrayLike) -> np.ndarray:
     """Finite numbers, one or more, as float64 (m,)."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # a ragged list
+        raise ValueError(f"{name} must be an array of numbers; {error}") from None
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be real numbers; got dtype {array.dtype}")
     if array.ndim != 1 or array.size == 0:

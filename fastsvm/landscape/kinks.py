@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -90,6 +91,9 @@ def breakpoints(
     kind = points.problem.loss
     if not isinstance(kind, (WestonWatkins, CrammerSinger)):
         raise ValueError(f"loss must be WestonWatkins or CrammerSinger, whose kinks are known; got {kind!r}")
+    for name, bound in (("lower", lower), ("upper", upper)):
+        if not isinstance(bound, Real):
+            raise TypeError(f"{name} must be a real number; got {bound!r} ({type(bound).__name__})")
     if not lower <= upper:
         raise ValueError(f"lower must be <= upper; got {lower!r} and {upper!r}")
     p, q = margin_lines(points.scores(), points.problem.y, kind)

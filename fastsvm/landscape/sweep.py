@@ -95,6 +95,10 @@ def step_sizes(
     >>> found.initial_loss, found.losses.tolist(), found.best
     (1.0, [0.75, 0.5, 0.0], 2)
     """
+    if b is not None and not isinstance(b, np.ndarray):
+        raise TypeError(
+            f"b is the intercept, a NumPy array or None; got {type(b).__name__}. Step sizes go by name, step_sizes="
+        )
     objective: dict[str, Any] = {
         "loss": loss, "alpha": alpha, "sample_weight": sample_weight,
         "standardization": standardization, "penalize_intercept": penalize_intercept,

@@ -36,12 +36,16 @@ def as_numbers(name: str, value: Any, *, ndim: int = 1, shape: tuple[int | None,
     return array.astype(np.float64)
 
 
+def check_fields(name: str, value: Any, fields: str, made_by: str) -> None:
+    """Raise unless ``value`` has all of ``fields`` (names, parted by spaces), saying what makes such an object."""
+    if not all(hasattr(value, field) for field in fields.split()):
+        raise TypeError(f"{name} must be {made_by}; got {type(value).__name__}")
+
+
 def as_text(value: float, digits: int = 3) -> str:
-    """A number as short as it can be read: 0.0002, 1.23, 254, 25.4k, 2.1e+09."""
+    """A number as short as it can be read: 0.0002, 1.23, 254, 25,392, 2.10e+09."""
     if not np.isfinite(value):
         return str(value)
-    if 1e4 <= abs(value) < 1e6:
-        return f"{value / 1000:.{digits}g}k"
     if abs(value) >= 1e6 or 0 < abs(value) < 1e-4:
         return f"{value:.{digits - 1}e}"
-    return f"{value:.{digits}g}" if abs(value) < 100 else f"{value:.0f}"
+    return f"{value:.{digits}g}" if abs(value) < 10 ** (digits - 1) else f"{value:,.0f}"

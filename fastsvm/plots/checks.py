@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from fastsvm.plots.arrays import as_numbers
+from fastsvm.plots.arrays import as_numbers, check_fields
 from fastsvm.plots.style import BLUE, INK, MUTED, ORANGE, RASTER_FROM, VERMILLION, drawing
 from fastsvm.plots.words import label
 from fastsvm.validation import check_flag, check_labels
@@ -95,6 +95,7 @@ def gradient_check(check: GradientCheck, *, ax: Axes | None = None) -> Axes:
     ax : Axes, optional
         Where to draw; a new figure by default.
     """
+    check_fields("check", check, "analytic numerical relative_error kink tolerance", "what fastsvm.check_gradient returns")
     analytic = as_numbers("check.analytic", check.analytic)
     numerical = as_numbers("check.numerical", check.numerical, shape=analytic.shape)
     errors = as_numbers("check.relative_error", check.relative_error, shape=analytic.shape)

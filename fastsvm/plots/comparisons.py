@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
-from fastsvm.plots.arrays import as_numbers
+from fastsvm.plots.arrays import as_numbers, check_fields
 from fastsvm.plots.kinds import Tuning
 from fastsvm.plots.style import BLUE, INK, MUTED, SEQUENTIAL, VERMILLION, drawing
 from fastsvm.plots.words import label
@@ -31,7 +31,10 @@ def tuning(tuning: Tuning, *, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
+    check_fields("tuning", tuning, "trials", "what fastsvm.tuning.tune returns")
     trials = list(tuning.trials)
+    for k, trial in enumerate(trials):
+        check_fields(f"tuning.trials[{k}]", trial, "learning_rate alpha score diverged", "a trial of fastsvm.tuning.tune")
     if not trials:
         raise ValueError("tuning.trials must hold at least one trial; got none")
     learning_rates = as_numbers("tuning.trials[].learning_rate", [trial.learning_rate for trial in trials])

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from fastsvm.plots.arrays import as_numbers, as_text
-from fastsvm.plots.style import BLUE, INK, MUTED, RASTER_FROM, VERMILLION, Look, drawing, label_ends, look
+from fastsvm.plots.arrays import as_numbers, as_text, check_fields
+from fastsvm.plots.style import BLUE, INK, MUTED, RASTER_FROM, VERMILLION, Look, drawing, label_ends, log_heights, look
 from fastsvm.plots.words import label
 from fastsvm.training.history import History
 from fastsvm.validation import check_choice, check_flag, check_integer
@@ -68,7 +68,7 @@ def loss_curves(
                 end = draw_curve(ax, validation, style, width=1.0, alpha=0.7)
                 ends.append((*end, label("validation", name=name) if name else label("validation only"), style.color))
         if log:
-            ax.set_yscale("log")
+            log_heights(ax)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set(xlabel=label(per), ylabel=label(column))
         label_ends(ax, ends)
@@ -141,6 +141,7 @@ def search_history(result: SearchResult, *, ax: Axes | None = None) -> Axes:
     ax : Axes, optional
         Where to draw; a new figure by default.
     """
+    check_fields("result", result, "losses accepted", "what a search of fastsvm.search returns")
     losses = as_numbers("result.losses", result.losses)
     accepted = as_numbers("result.accepted", result.accepted, shape=(len(losses),)).astype(bool)
     best = as_numbers("result.best_losses", result.best_losses, shape=losses.shape)

@@ -27,7 +27,7 @@ LABELS = {
     "along one": ("a in L(W + a W₁)", "L(W + a W₁)의 a"),
     "along first": ("a in L(W + a W₁ + b W₂)", "L(W + a W₁ + b W₂)의 a"),
     "along second": ("b", "b"),
-    "one weight": ("one weight, w", "가중치 하나, w"),
+    "one weight": ("one weight, {name}", "가중치 하나, {name}"),
     "direction": ("direction {k} ({share} of the way)", "방향 {k} (이동의 {share})"),
     "angle": ("angle to the full gradient", "전체 그라디언트와 이루는 각도"),
     "norm ratio": ("length, relative to the full gradient", "전체 그라디언트 대비 크기"),

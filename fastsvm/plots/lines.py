@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from fastsvm.plots.arrays import as_numbers, as_text
+from fastsvm.plots.arrays import as_numbers, as_text, check_fields
 from fastsvm.plots.style import BLUE, INK, MUTED, RASTER_FROM, VERMILLION, drawing, label_ends, look
 from fastsvm.plots.words import label
 from fastsvm.validation import check_flag
@@ -45,12 +45,13 @@ def line(line: Line, breakpoints: Breakpoints | Any = None, *, ax: Axes | None =
     -------
     Axes
     """
+    check_fields("line", line, "a loss data_loss", "what fastsvm.landscape.line returns")
     a = as_numbers("line.a", line.a)
     loss = as_numbers("line.loss", line.loss, shape=a.shape)
     data_loss = as_numbers("line.data_loss", line.data_loss, shape=a.shape)
     kinks = np.zeros(0)
     given: Any = getattr(breakpoints, "a", breakpoints)
-    if given is not None and len(given):
+    if given is not None and np.size(given):
         kinks = as_numbers("breakpoints", given)
         kinks = kinks[(kinks >= a.min()) & (kinks <= a.max())]
     with drawing(ax) as ax:
@@ -92,23 +93,27 @@ def bowl(bowl: Bowl, *, ax: Axes | None = None) -> Axes:
     ax : Axes, optional
         Where to draw; a new figure by default.
     """
+    check_fields("bowl", bowl, "w terms losses total", "what fastsvm.landscape.bowl returns")
     w = as_numbers("bowl.w", bowl.w)
     total = as_numbers("bowl.total", bowl.total, shape=w.shape)
     n_samples = len(as_numbers("bowl.losses", bowl.losses, shape=(None, len(w))))
     terms = [(name, as_numbers(f"bowl.terms[{k}]", values, shape=w.shape)) for k, (name, values) in enumerate(bowl.terms)]
     each = max(1, len(terms) // n_samples)
     with drawing(ax, size=(7.4, 4.2)) as ax:
-        ends = []
+        ends, linestyles = [], []
         for k, (name, values) in enumerate(terms):
             color, linestyle = look(k // each).color, look(k % each).linestyle
             ax.plot(w, values, color=color, linestyle=linestyle, linewidth=1.3)
             ends.append((w[-1], values[-1], _INDEX.sub(lambda index: index[0].translate(_LOWERED), name), color))
+            linestyles.append(linestyle)
         ax.plot(w, total, color=INK, linewidth=3.2, zorder=3)
         ends.append((w[-1], total[-1], label("sum"), INK))
         ax.margins(x=0.0)
         ax.set_ylim(bottom=-0.03 * max(float(total.max()), *(float(values.max()) for _, values in terms)))
-        ax.set(xlabel=label("one weight"), ylabel=label("loss"))
-        label_ends(ax, ends)
+        varies = getattr(bowl, "varies", None)
+        weight = "w" if varies is None else f"w{varies}".translate(_LOWERED)
+        ax.set(xlabel=label("one weight", name=weight), ylabel=label("loss"))
+        label_ends(ax, ends, [*linestyles, "-"])
     return ax
 
 
@@ -126,6 +131,7 @@ def sweep(sweep: Sweep, *, lecture: bool = False, values: bool = True, ax: Axes 
     ax : Axes, optional
         Where to draw; a new figure by default.
     """
+    check_fields("sweep", sweep, "step_sizes losses initial_loss", "what fastsvm.landscape.step_sizes returns")
     steps = as_numbers("sweep.step_sizes", sweep.step_sizes)
     losses = as_numbers("sweep.losses", sweep.losses, shape=steps.shape)
     if not (steps > 0).all():

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from fastsvm.plots.arrays import as_numbers
+from fastsvm.plots.arrays import as_numbers, check_fields
 from fastsvm.plots.kinds import Descent, PathPlane, Surface
 from fastsvm.plots.planes import as_plane, draw_path, draw_plane, pale_plane, say
 from fastsvm.plots.style import INK, drawing, look
@@ -29,6 +29,9 @@ def path_plane(picture: PathPlane | Mapping[str, PathPlane], *, ax: Axes | None 
     named = dict(picture) if isinstance(picture, Mapping) else {"": picture}
     if not named:
         raise ValueError("picture must hold at least one path; got an empty mapping")
+    for name, one in named.items():
+        shown = f"picture[{name!r}]" if isinstance(picture, Mapping) else "picture"
+        check_fields(shown, one, "plane path explained", "what fastsvm.trajectories.path_plane returns")
     first = next(iter(named.values()))
     a, b, loss = as_plane("picture.plane", first.plane)
     paths = {}
@@ -68,7 +71,12 @@ def trajectories(
         Where to draw; a new figure by default.
     """
     resolution = check_integer("resolution", resolution, at_least=2)
+    check_fields("surface", surface, "name f bounds minimum", "a Surface, such as those of fastsvm.trajectories.SURFACES")
+    made_by = "what fastsvm.trajectories.descend returns"
+    check_fields("descents", descents, "__iter__", f"a sequence of {made_by}")
     descents = list(descents)
+    for k, one in enumerate(descents):
+        check_fields(f"descents[{k}]", one, "optimizer path diverged", made_by)
     if not descents:
         raise ValueError("descents must hold at least one descent; got none")
     found = [as_numbers(f"descents[{k}].path", one.path, shape=(None, 2)) for k, one in enumerate(descents)]

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 
-from fastsvm.plots.arrays import as_numbers, as_text
+from fastsvm.plots.arrays import as_numbers, as_text, check_fields
 from fastsvm.plots.style import FAINT, INK, MUTED, SEQUENTIAL, drawing, halo
 from fastsvm.plots.words import label
+from fastsvm.validation import check_finite, check_real
 
 if TYPE_CHECKING:
     from fastsvm.landscape import Plane
@@ -79,6 +80,7 @@ def plane_surface(
     """
     a, b, loss = as_plane("plane", plane)
     points = None if path is None else as_numbers("path", path, shape=(None, 2))
+    elevation, azimuth = check_real("elevation", elevation), check_real("azimuth", azimuth)
     with drawing(ax, size=(6.0, 4.8), projection="3d") as ax:
         _draw_surface(ax, a, b, loss, points)
         ax.view_init(elevation, azimuth)  # type: ignore[attr-defined]
@@ -89,6 +91,7 @@ def _draw_surface(ax: Any, a: np.ndarray, b: np.ndarray, loss: np.ndarray, point
     ax.computed_zorder = False  # else the surface hides the path in places
     low, high = _limits(loss)
     floor = low - 0.25 * (high - low)
+    floor = floor if low < 0 else max(0.0, floor)  # no heights that a loss cannot have
     ax.plot_surface(
         *np.meshgrid(a, b), loss, cmap=SEQUENTIAL, vmin=low, vmax=high, rcount=50, ccount=50, linewidth=0.3,
         edgecolor=(1, 1, 1, 0.35), rasterized=True, zorder=2,
@@ -111,11 +114,18 @@ def _draw_surface(ax: Any, a: np.ndarray, b: np.ndarray, loss: np.ndarray, point
 
 
 def as_plane(name: str, plane: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    check_fields(name, plane, "a b loss", "what fastsvm.landscape.plane returns")
     a = as_numbers(f"{name}.a", plane.a)
     b = as_numbers(f"{name}.b", plane.b)
     if len(a) < 2 or len(b) < 2:
         raise ValueError(f"{name}.a and {name}.b must hold at least 2 numbers each; got {len(a)} and {len(b)}")
-    return a, b, as_numbers(f"{name}.loss", plane.loss, shape=(len(b), len(a)))
+    loss = as_numbers(f"{name}.loss", plane.loss, shape=(len(b), len(a)))
+    for axis, values in (("a", a), ("b", b)):
+        check_finite(f"{name}.{axis}", values)
+        if not (np.diff(values) > 0).all():
+            k = int((np.diff(values) <= 0).argmax())
+            raise ValueError(f"{name}.{axis} must be ascending; got {values[k]:g} before {values[k + 1]:g}")
+    return a, b, loss
 
 
 def _limits(values: np.ndarray) -> tuple[float, float]:
@@ -193,9 +203,18 @@ def _mark(ax: Axes, x: float, y: float, marker: str, text: str) -> None:
 
 
 def say(ax: Axes, x: float, y: float, text: str) -> None:
-    """A word beside a point, towards the middle of the axes so that it stays inside."""
+    """A word beside a point, towards the middle of the axes so that it stays inside, in place of numbers that stand there."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     towards_left, towards_bottom = x > left + 0.6 * (right - left), y > bottom + 0.8 * (top - bottom)
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    middle = ax.transData.transform((x, y)) + np.array([-24 if towards_left else 24, -14 if towards_bottom else 14]) * (
+        figure.dpi / 72
+    )
+    for number in ax.texts:
+        apart = np.abs(ax.transData.transform(number.get_position()) - middle) * 72 / figure.dpi
+        if number.get_transform() == ax.transData and apart[0] < 36 and apart[1] < 15:
+            number.set_visible(False)
     ax.annotate(
         text, (x, y), xytext=(-8 if towards_left else 8, -8 if towards_bottom else 8), textcoords="offset points",
         ha="right" if towards_left else "left", va="top" if towards_bottom else "bottom", color=INK, fontsize=9.5,
@@ -207,6 +226,5 @@ def _heights(a: np.ndarray, b: np.ndarray, loss: np.ndarray, points: np.ndarray)
     """The plane's loss at points (a, b), interpolated; NaN outside it."""
     from scipy.interpolate import RegularGridInterpolator
 
-    along_a, along_b = np.argsort(a), np.argsort(b)
-    grid = RegularGridInterpolator((b[along_b], a[along_a]), loss[np.ix_(along_b, along_a)], bounds_error=False)
+    grid = RegularGridInterpolator((b, a), loss, bounds_error=False)
     return np.asarray(grid(points[:, ::-1]))

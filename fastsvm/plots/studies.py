@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from fastsvm.plots.arrays import as_numbers, as_text
+from fastsvm.plots.arrays import as_numbers, as_text, check_fields
 from fastsvm.plots.curves import draw_curve, numbers_of
 from fastsvm.plots.kinds import BatchSizeStudy, BatchStudy, RateStudy
-from fastsvm.plots.style import BLUE, GREEN, MUTED, ORANGE, VERMILLION, Look, drawing, label_ends, look
+from fastsvm.plots.style import BLUE, GREEN, MUTED, ORANGE, VERMILLION, Look, drawing, label_ends, log_heights, look
 from fastsvm.plots.words import label
 from fastsvm.validation import check_choice, check_flag
 
@@ -34,6 +34,7 @@ def rates(study: RateStudy, *, ax: Axes | None = None) -> Axes:
     ax : Axes, optional
         Where to draw; a new figure by default.
     """
+    check_fields("study", study, "rates curves verdict", "what fastsvm.effects.learning_rates returns")
     learning_rates = as_numbers("study.rates", study.rates)
     curves = as_numbers("study.curves", study.curves, shape=(len(learning_rates), None))
     verdicts = list(study.verdict)
@@ -50,7 +51,7 @@ def rates(study: RateStudy, *, ax: Axes | None = None) -> Axes:
             if not np.isfinite(values).all():
                 words += f", {label('diverged')}"
             ends.append((*end, words, style.color))
-        ax.set_yscale("log")
+        log_heights(ax)
         _readable_top(ax, curves)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set(xlabel=label("epoch"), ylabel=label("loss"))
@@ -88,7 +89,7 @@ def decay(
     check_flag("log", log)
     constant = numbers_of("curve", curve, "epoch", "loss")[0]
     lowered = None if decayed is None else numbers_of("decayed", decayed, "epoch", "loss")[0]
-    places = as_numbers("epochs", epochs) if len(epochs) else np.zeros(0)
+    places = _epochs(epochs, max(len(constant), 0 if lowered is None else len(lowered)))
     with drawing(ax) as ax:
         for k, place in enumerate(places):
             ax.axvline(place, color=MUTED, linestyle=(0, (4, 3)), linewidth=1.0, zorder=1)
@@ -102,11 +103,20 @@ def decay(
             style = Look(VERMILLION, (0, (5, 1.5)), "s")
             ends.append((*draw_curve(ax, lowered, style), label("decayed"), VERMILLION))
         if log:
-            ax.set_yscale("log")
+            log_heights(ax)
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.set(xlabel=label("epoch"), ylabel=label("loss"))
         label_ends(ax, ends)
     return ax
+
+
+def _epochs(epochs: Any, count: int) -> np.ndarray:
+    """Epochs of curves of ``count`` epochs, as numbers."""
+    check_fields("epochs", epochs, "__len__", "a sequence of epochs, as fastsvm.effects.decay_from_curve returns them")
+    places = as_numbers("epochs", epochs) if len(epochs) else np.zeros(0)
+    if not ((places >= 1) & (places <= count)).all():
+        raise ValueError(f"epochs must lie within those of the curve, 1 to {count}; got {places.tolist()}")
+    return places
 
 
 def batch_gradients(study: BatchStudy, *, quantity: str = "angle", ax: Axes | None = None) -> Axes:
@@ -126,6 +136,8 @@ def batch_gradients(study: BatchStudy, *, quantity: str = "angle", ax: Axes | No
         Where to draw; a new figure by default.
     """
     check_choice("quantity", quantity, ("angle", "norm", "error"))
+    fields = "batch_sizes cosine norm_ratio error law"
+    check_fields("study", study, fields, "what fastsvm.effects.batch_gradients returns")
     sizes = as_numbers("study.batch_sizes", study.batch_sizes)
     law = as_numbers("study.law", study.law, shape=sizes.shape)
     cosine = as_numbers("study.cosine", study.cosine, shape=(len(sizes), None))
@@ -169,6 +181,8 @@ def batch_sizes(study: BatchSizeStudy, *, against: str = "updates", ax: Axes | N
         Where to draw; a new figure by default.
     """
     check_choice("against", against, ("updates", "samples"))
+    fields = "batch_sizes losses updates samples"
+    check_fields("study", study, fields, "what fastsvm.effects.batch_sizes returns")
     sizes = as_numbers("study.batch_sizes", study.batch_sizes)
     losses = as_numbers("study.losses", study.losses, shape=(len(sizes), None))
     updates = as_numbers("study.updates", study.updates, shape=losses.shape)

@@ -7,7 +7,7 @@ display is needed. Settings hold while a figure is drawn and are then put back.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -18,7 +18,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import LogFormatterMathtext
 
+from fastsvm.plots.arrays import as_text
 from fastsvm.plots.fonts import families
 
 # Okabe and Ito, "Color Universal Design" (2008), without yellow, which is lost on white paper.
@@ -133,7 +135,24 @@ def halo(width: float = 2.5, color: str = "white") -> list[Any]:
     return [withStroke(linewidth=width, foreground=color)]
 
 
-def label_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
+class _PlainNumbers(LogFormatterMathtext):
+    """Ticks of a logarithmic axis as 0.2, 30, 4,000 where all can be written so, else as powers of ten."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        text = super().__call__(x, pos)  # empty where there would be too many
+        assert self.axis is not None
+        low, high = sorted(self.axis.get_view_interval())
+        return as_text(x) if text and low >= 1e-4 and high < 1e5 else text
+
+
+def log_heights(ax: Axes) -> None:
+    """Make the vertical axis logarithmic."""
+    ax.set_yscale("log")
+    ax.yaxis.set_major_formatter(_PlainNumbers())
+    ax.yaxis.set_minor_formatter(_PlainNumbers(labelOnlyBase=False, minor_thresholds=(1.2, 0.7)))
+
+
+def label_ends(ax: Axes, ends: list[tuple[float, float, str, str]], linestyles: Sequence[Any] = ()) -> None:
     """Write each name at the right edge of the axes, as near the height of its curve's end as the others allow.
 
     Call it when everything is drawn: the limits of the axes stay as they are then.
@@ -142,6 +161,8 @@ def label_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
     ----------
     ends : list of (x, y, text, color)
         Last points of curves.
+    linestyles : sequence, optional
+        One per curve, a piece of which is then drawn before its name: for curves that share a colour.
     """
     if not ends:
         return
@@ -154,11 +175,16 @@ def label_ends(ax: Axes, ends: list[tuple[float, float, str, str]]) -> None:
     assert figure is not None
     height = 72 * figure.get_figheight() * ax.get_position().height
     places = spread(points[:, 1], 1.35 * size / height)
+    start = 1.085 if linestyles else 1.025
+    for linestyle, (_, _, _, color), place in zip(linestyles, ends, places, strict=False):
+        piece = Line2D([1.02, 1.075], [place, place], color=color, linestyle=linestyle, linewidth=1.3, transform=ax.transAxes)
+        piece.set_clip_on(False)
+        ax.add_artist(piece)
     for (_, _, text, color), (x, y), place in zip(ends, points, places, strict=True):
         leader = Line2D([x, 1.015], [y, place], color=color, linewidth=0.6, alpha=0.6, transform=ax.transAxes, clip_on=False)
         ax.add_artist(leader)
         ink = 0.6 * np.array(to_rgb(color)) + 0.4 * np.array(to_rgb(INK))  # thin letters need more contrast than lines
-        ax.text(1.025, place, text, color=tuple(ink), fontsize=size, va="center", transform=ax.transAxes)
+        ax.text(start, place, text, color=tuple(ink), fontsize=size, va="center", transform=ax.transAxes)
 
 
 def spread(wanted: np.ndarray, gap: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from fastsvm.plots.arrays import as_numbers
 from fastsvm.plots.style import drawing
 from fastsvm.standardization import Standardization
-from fastsvm.validation import check_flag, check_integer, check_real
+from fastsvm.validation import check_finite, check_flag, check_integer, check_real
 
 #: Shapes of images by number of features, where none is given: CIFAR-10, MNIST and its family, the digits.
 IMAGE_SHAPES = {3072: (32, 32, 3), 784: (28, 28), 64: (8, 8)}
@@ -65,6 +65,7 @@ def weight_templates(
         If an argument does not fit the others.
     """
     weights = as_numbers("W", W, shape=(None, None))
+    check_finite("W", weights)
     n_classes, n_features = weights.shape
     height, width, channels = _image_shape(image_shape, n_features)
     names = _names(class_names, n_classes)

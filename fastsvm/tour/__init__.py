@@ -99,8 +99,7 @@ def tour(
     folder = check_folder(out, check_flag("force", force))
     dataset = data if isinstance(data, Dataset) else load(data)
     options: dict[str, Any] = {"backend": backend, "n_threads": n_threads}
-    # Not the whole path: a report is passed on.
-    source = dataset.name if isinstance(data, Dataset) else os.path.basename(os.path.normpath(data))
+    source = dataset.name if isinstance(data, Dataset) else os.fspath(data)
     journey = travel(dataset, source=source, language=lang, seed=seed, plan=plan, progress=progress, **options)
     page = render(journey, lang)
     summary = {"made_by": MAKER, "language": lang, **journey.summary()}

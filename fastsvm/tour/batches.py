@@ -57,12 +57,13 @@ def minibatch(context: Context, chapter: Chapter) -> None:
     chapter.text("study")
     chapter.figure("angle", plots.batch_gradients(study))
     chapter.figure("norm", plots.batch_gradients(study, quantity="norm"))
-    chapter.text("worth", "duplicates")
+    chapter.text("worth", "cheaper" if of_all > 2 * of_batch else "not_cheaper", "duplicates")
     chapter.code(
         "from fastsvm import effects, plots\n\n"
-        "study = effects.batch_gradients(W, X, y, (1, 16, 256), draws=20, standardization=mean)\n"
+        f"W = rng.normal(scale={10 * context.scale:g}, size=W.shape)\n"
+        f"study = effects.batch_gradients(W, X, y, {sizes}, draws={context.plan.draws}, standardization=mean)\n"
         "plots.batch_gradients(study)\n"
-        "effects.duplicated(W, X[:1000], y[:1000], copies=12, standardization=mean).difference"
+        f"effects.duplicated(W, X[:{len(y)}], y[:{len(y)}], copies={COPIES}, standardization=mean).difference"
     )
 
 
@@ -73,9 +74,8 @@ def sgd(context: Context, chapter: Chapter) -> None:
     # One rate for all sizes: small enough for batches of one sample, which the gradient of one sample shakes.
     rate, epochs = context.rate("sgd") / 10, max(2, plan.study_epochs // 2)
     common = {"alpha": 0.0, "n_classes": context.dataset.n_classes, "seed": context.seed, **context.options}
-    study = effects.batch_sizes(
-        X, y, (1, 16, 64, 256, 1024, "full"), optimizer=SGD(rate), epochs=epochs, standardize=context.standardization, **common
-    )
+    sizes = [*(size for size in (1, 16, 64, 256, 1024) if size < len(y)), "full"]
+    study = effects.batch_sizes(X, y, sizes, optimizer=SGD(rate), epochs=epochs, standardize=context.standardization, **common)
     words = [context.label("full") if size == len(y) else f"{size:,}" for size in study.batch_sizes]
     rows = [
         (words[k], int(study.updates[k, -1]), Seconds(study.seconds[k, -1]), Measured(study.losses[k, -1]),
@@ -87,7 +87,7 @@ def sgd(context: Context, chapter: Chapter) -> None:
     loss, accuracy = result.evaluate(context.X, context.y)[0], context.accuracy(result)
     context.journey.strategies.append(Strategy("minibatch", accuracy, loss, clock.seconds))
     descent = context.found["descent"]
-    best = int(np.nanargmin(study.losses[:, -1]))
+    best, quickest = int(np.nanargmin(study.losses[:, -1])), int(study.seconds[:, -1].argmin())
     chapter.values = {
         "study_samples": len(y),
         "study_epochs": epochs,
@@ -95,7 +95,10 @@ def sgd(context: Context, chapter: Chapter) -> None:
         "best_size": words[best],
         "best_size_loss": float(study.losses[best, -1]),
         "full_loss": float(study.losses[-1, -1]),
-        "batch": BATCH,
+        "one_seconds": Seconds(study.seconds[0, -1]),
+        "quickest": words[quickest],
+        "quickest_seconds": Seconds(study.seconds[quickest, -1]),
+        "batch": min(BATCH, len(context.y)),
         "epochs": plan.epochs,
         "rate": context.rate("sgd"),
         "updates": result.history[-1].updates,
@@ -115,15 +118,18 @@ def sgd(context: Context, chapter: Chapter) -> None:
     log = "y" if wide_range(*(losses for _, losses in curves.values())) else ""
     chapter.figure("epochs", context.curves(curves, "epoch", "loss", log))
     chapter.table("sizes", ("batch_size", "updates", "time", "loss", "accuracy"), rows, left=("batch_size",), marked=best)
-    chapter.text("size", "earnest")
+    measurably = study.seconds[0, -1] > 2 * study.seconds[quickest, -1]
+    chapter.text("size", *(["size_time"] if measurably else []), "size_usual", "earnest")
     chapter.numbers(test_accuracy=chapter.values["accuracy"], loss=loss, time=clock.seconds)
-    chapter.figure("losses", plots.loss_curves(result))
+    chapter.figure("losses", plots.loss_curves(result, log=wide_range(result.history["loss"])))
     chapter.text("result")
     chapter.code(
         "from fastsvm.schedules import Linear\n\n"
         f"optimizer = fastsvm.SGD(Linear({context.rate('sgd'):g}))\n"
-        f"result = fastsvm.train(data.X, data.y, optimizer=optimizer, batch_size={BATCH}, epochs={plan.epochs},\n"
-        '                       alpha=0, standardize="mean")',
-        f"fastsvm train {context.source} --optimizer sgd --learning-rate {context.rate('sgd'):g} --schedule linear "
-        f"--batch-size {BATCH} --epochs {plan.epochs} --alpha 0 --standardize mean",
+        f"result = fastsvm.train(X, y, optimizer=optimizer, batch_size={BATCH}, epochs={plan.epochs},\n"
+        f'                       alpha=0, standardize="mean"{context.seeded})\n'
+        "result.evaluate(X_test, y_test)",
+        f"fastsvm train {context.typed} --optimizer sgd --learning-rate {context.rate('sgd'):g} --schedule linear "
+        f"--batch-size {BATCH} --epochs {plan.epochs} --alpha 0 --standardize mean{context.seed_option}",
+        same=context.same("python", "shell"),
     )

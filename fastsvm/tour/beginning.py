@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 
 from fastsvm.losses import Softmax, WestonWatkins
@@ -26,7 +28,7 @@ def data(context: Context, chapter: Chapter) -> None:
         "class_names": ", ".join(names[:12]) + (", …" if len(names) > 12 else ""),
         "columns": n_features + 1,
         "weights": n_classes * (n_features + 1),
-        "radius": round(context.radius),
+        "radius": round(context.radius) if context.radius >= 10 else context.radius,
         "chance": Share(1 / n_classes),
     }
     chapter.text("intro")
@@ -38,10 +40,17 @@ def data(context: Context, chapter: Chapter) -> None:
     chapter.text("score")
     chapter.formula("score")
     chapter.text("weights", *(["lecture"] if context.is_lecture_data else []), "mean")
+    single = "" if context.untouched else ".astype(numpy.float32)"
     chapter.code(
-        f'import fastsvm\n\ndata = fastsvm.load("{dataset.name}")\n'
-        'mean = fastsvm.fit_standardization(data.X, "mean")\n'
-        "scores = fastsvm.decision_scores(W, data.X, b, standardization=mean)"
+        "import numpy\n\nimport fastsvm\n\n"
+        f"data = fastsvm.load({json.dumps(context.source, ensure_ascii=False)}).split(seed={context.seed})\n"
+        f"X, y = data.X{single}, data.y\n"
+        f"X_test, y_test = data.X_test{single}, data.y_test\n"
+        'mean = fastsvm.fit_standardization(X, "mean")\n\n'
+        f"rng = numpy.random.default_rng({context.seed})\n"
+        f"W = rng.normal(scale={10 * context.scale:g}, size=({n_classes}, {n_features}))\n"
+        f"b = numpy.zeros({n_classes})\n"
+        "scores = fastsvm.decision_scores(W, X, b, standardization=mean)"
     )
 
 
@@ -100,8 +109,9 @@ def loss(context: Context, chapter: Chapter) -> None:
     chapter.formula("objective")
     chapter.text("zero")
     chapter.code(
-        "loss = fastsvm.loss_value(W, X, y, b, fastsvm.WestonWatkins(delta=1.0), alpha=0.0)\n"
-        "loss = fastsvm.loss_value(W, X, y, b, fastsvm.Softmax())"
+        "loss = fastsvm.loss_value(W, X, y, b, fastsvm.WestonWatkins(delta=1.0), standardization=mean)\n"
+        "loss = fastsvm.loss_value(W, X, y, b, fastsvm.Softmax(), standardization=mean)\n"
+        "fastsvm.loss_value(0 * W, X, y, b, standardization=mean)    # at zero"
     )
 
 

@@ -73,12 +73,19 @@ def tuning(context: Context, chapter: Chapter) -> None:
     chapter.text("result", "final")
     chapter.numbers(test_accuracy=Share(accuracy), loss=data_loss, time=clock.seconds)
     chapter.code(
-        "from fastsvm.tuning import tune\n\n"
+        "from fastsvm.schedules import Linear\nfrom fastsvm.tuning import tune\n\n"
         f"tuning = tune(X, y, learning_rates=({rates[0]:g}, {rates[1]:g}), alphas=({alphas[0]:g}, {alphas[1]:g}),\n"
-        f"              n_trials={plan.trials}, holdout=0.2, optimizer=fastsvm.Momentum(), epochs={plan.trial_epochs},\n"
-        '              standardize="mean")\ntuning.best',
-        f"fastsvm tune {context.source} --optimizer momentum --trials {plan.trials} --holdout 0.2 "
-        f"--learning-rate {rates[0]:g},{rates[1]:g} --alpha {alphas[0]:g},{alphas[1]:g} --standardize mean",
+        f"              n_trials={plan.trials}, holdout=0.2, optimizer=fastsvm.Momentum(Linear(1.0)), "
+        f"epochs={plan.trial_epochs}, batch_size={BATCH},\n"
+        f'              standardize="mean"{context.seeded})\nbest = tuning.best\n\n'
+        "optimizer = fastsvm.Momentum(Linear(best.learning_rate))\n"
+        f"result = fastsvm.train(X, y, optimizer=optimizer, alpha=best.alpha, epochs={plan.trial_epochs}, batch_size={BATCH},\n"
+        f'                       standardize="mean"{context.seeded})\n'
+        "result.evaluate(X_test, y_test)",
+        f"fastsvm tune {context.typed} --optimizer momentum --schedule linear --trials {plan.trials} --holdout 0.2 "
+        f"--learning-rate {rates[0]:g}:{rates[1]:g} --alpha {alphas[0]:g}:{alphas[1]:g} --epochs {plan.trial_epochs} "
+        f"--batch-size {BATCH} --standardize mean{context.seed_option}",
+        same=context.same("python", "shell"),
     )
 
 
@@ -106,18 +113,20 @@ def templates(context: Context, chapter: Chapter) -> None:
         "times": int(wrong[actual, taken_for]),
         "confusion": counts,
     }
-    if dataset.image_shape is not None and dataset.image_shape[2:] in ((), (1,), (3,)):
+    pictured = dataset.image_shape is not None and dataset.image_shape[2:] in ((), (1,), (3,))
+    if pictured:
         chapter.text("intro")
         chapter.figure("templates", plots.weight_templates(result.W, class_names=names, image_shape=dataset.image_shape))
         chapter.text("templates_text", *(["lecture"] if context.is_lecture_data else []))
     chapter.text("confusion_intro")
     chapter.figure("confusion", plots.confusion_matrix(context.y_test, predicted, class_names=names))
-    chapter.text("confusion_text", "limit")
+    chapter.text(*(["confusion_text", "limit"] if wrong.any() else ["no_confusion"]))
     chapter.code(
         "from fastsvm import plots\n\n"
-        "plots.weight_templates(result.W, class_names=data.class_names, image_shape=data.image_shape)\n"
-        "predicted = result.predict(data.X_test)\n"
-        "plots.confusion_matrix(data.y_test, predicted, class_names=data.class_names)"
+        + "plots.weight_templates(result.W, class_names=data.class_names, image_shape=data.image_shape)\n" * pictured
+        + "predicted = result.predict(X_test)\n"
+        "plots.confusion_matrix(y_test, predicted, class_names=data.class_names)",
+        same=context.same("python"),
     )
 
 

@@ -49,8 +49,9 @@ def backprop(context: Context, chapter: Chapter) -> None:
     chapter.text("gate", "loss")
     chapter.code(
         "from fastsvm import autograd as ag\n\n"
-        'x, y, z = ag.variable(-2.0, "x"), ag.variable(5.0, "y"), ag.variable(-4.0, "z")\n'
-        "f = (x + y) * z\nf.backward()\nx.grad, y.grad, z.grad\nag.draw(f)                # an SVG"
+        'u, v, w = ag.variable(-2.0, "x"), ag.variable(5.0, "y"), ag.variable(-4.0, "z")\n'
+        "f = (u + v) * w\nf.backward()\nu.grad, v.grad, w.grad\nag.draw(f)                # an SVG",
+        same="python",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -87,6 +88,8 @@ class Context:
     language : str
     plan : Plan
     seed : int
+    untouched : bool
+        Whether the training part is what its reader would get, not thinned and in no other precision.
     options : dict
         ``backend`` and ``n_threads``, for every call.
     journey : Journey
@@ -106,6 +109,7 @@ class Context:
     seed: int
     options: dict[str, Any]
     journey: Journey
+    untouched: bool = False
     found: dict[str, Any] = field(default_factory=dict)
     standardization: Standardization = field(init=False)
     radius: float = field(init=False)
@@ -202,6 +206,25 @@ class Context:
         result = train(self.X if X is None else X, self.y if y is None else y, **given)
         return uninterrupted(result)
 
+    @property
+    def typed(self) -> str:
+        """The data as one types them after a command."""
+        return shlex.quote(self.source)
+
+    @property
+    def seeded(self) -> str:
+        """What Python code needs for the same random numbers: nothing where 0 is the default."""
+        return f", seed={self.seed}" if self.seed else ""
+
+    @property
+    def seed_option(self) -> str:
+        """The same for a command."""
+        return f" --seed {self.seed}" if self.seed else ""
+
+    def same(self, *languages: str) -> str:
+        """Those languages, if code in them is given the samples that this tour has."""
+        return " ".join(languages) if self.untouched else ""
+
     def label(self, key: str) -> str:
         """A word in a figure."""
         return str(self.texts.entries["labels"][key])
@@ -242,11 +265,11 @@ def fastest(work: Callable[[], Any], times: int = 3) -> Seconds:
     return min(found)
 
 
-def wide_range(*curves: np.ndarray) -> bool:
+def wide_range(*curves: np.ndarray, times: float = 20.0) -> bool:
     """Whether numbers > 0 reach over so many sizes that they are better drawn on a logarithmic axis."""
     values = np.concatenate([np.ravel(curve) for curve in curves])
     values = values[np.isfinite(values)]
-    return bool(values.size and values.min() > 0 and values.max() > 20 * values.min())
+    return bool(values.size and values.min() > 0 and values.max() > times * values.min())
 
 
 class Clock:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from fastsvm import plots
 from fastsvm.tour.context import Context
 from fastsvm.tour.story import Chapter, Measured, Seconds, Share, Word
@@ -40,6 +42,8 @@ def summary(context: Context, chapter: Chapter) -> None:
     chapter.text("flow", "lessons", "again")
     language = "" if context.language == "en" else f" --lang {context.language}"
     chapter.code(
-        f'from fastsvm.tour import tour\n\ntour("{context.source}", "report", lang="{context.language}", seed={context.seed})',
-        f"fastsvm tour {context.source} --out report{language} --seed {context.seed}",
+        "from fastsvm.tour import tour\n\n"
+        f'tour({json.dumps(context.source, ensure_ascii=False)}, "report", lang="{context.language}", seed={context.seed})',
+        f"fastsvm tour {context.typed} --out report{language} --seed {context.seed}",
+        same="python shell",
     )

@@ -59,10 +59,14 @@ def travel(
     The same seed and machine give the same journey, but for what the clock says.
     """
     start = perf_counter()
-    dataset = thinned(dataset, seed)
+    if not (dataset.X.max(axis=0) > dataset.X.min(axis=0)).any():
+        raise ValueError(f"data must have a feature that varies; all training samples of {source!r} are the same")
+    whole, dataset = dataset.split(seed=seed), thinned(dataset, seed)
     options: dict[str, Any] = {"backend": backends.use(backend), "n_threads": backends.resolve_threads(n_threads)}
     journey = Journey(facts=_facts(dataset, seed, options))
-    context = Context(dataset, source, language, plan_for(dataset) if plan is None else plan, seed, options, journey)
+    plan = plan_for(dataset) if plan is None else plan
+    untouched = (len(whole.y), whole.X.dtype) == (len(dataset.y), dataset.X.dtype)
+    context = Context(dataset, source, language, plan, seed, options, journey, untouched)
     with plots.language(language), _interruptions() as raise_if_interrupted:
         for place, (key, module) in enumerate(CHAPTERS.items(), start=1):
             if progress is not None:

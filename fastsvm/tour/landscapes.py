@@ -36,6 +36,7 @@ def landscape(context: Context, chapter: Chapter) -> None:
     lowest = np.unravel_index(int(plane_of_all.loss.argmin()), plane_of_all.loss.shape)
     chapter.values = {
         "weights": W.size,
+        "parameters": W.size + len(W),
         "scale": size,
         "reach": REACH,
         "row": row,
@@ -68,10 +69,12 @@ def landscape(context: Context, chapter: Chapter) -> None:
     chapter.text("cost")
     chapter.code(
         "from fastsvm import landscape, plots\n\n"
-        "W1, W2 = (landscape.random_direction(W, seed=k) for k in (1, 2))\n"
-        "plane = landscape.plane(W, X, y, W1, W2, a, b, standardization=mean)\n"
+        f"W1, W2 = rng.normal(scale={size:g}, size=(2, *W.shape))\n"
+        f"a1 = a2 = numpy.linspace({-REACH:g}, {REACH:g}, {plan.plane_points})\n"
+        "plane = landscape.plane(W, X, y, W1, W2, a1, a2, standardization=mean)\n"
         "plots.plane_contour(plane)",
-        f"fastsvm landscape {context.source} --plane --points {plan.plane_points} --plot plane.svg",
+        f"fastsvm landscape {context.typed} --plane --scale {size:g} --filter-normalize --range {REACH:g} "
+        f"--points {plan.plane_points} --plot plane.svg",
     )
 
 
@@ -96,4 +99,6 @@ def bowl(context: Context, chapter: Chapter) -> None:
     chapter.text("terms")
     chapter.figure("bowl", plots.bowl(found))
     chapter.text("convex", "kinks")
-    chapter.code("from fastsvm import landscape, plots\n\nplots.bowl(landscape.bowl(numpy.linspace(-4, 4, 401)))")
+    chapter.code(
+        "from fastsvm import landscape, plots\n\nplots.bowl(landscape.bowl(numpy.linspace(-4, 4, 401)))", same="python"
+    )

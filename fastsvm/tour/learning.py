@@ -68,14 +68,21 @@ def rates(context: Context, chapter: Chapter) -> None:
     chapter.table("rates", ("learning_rate", "verdict", "loss", "training_accuracy"), rows, left=("verdict",), marked=best)
     chapter.text("reading", "decay")
     lowered = decay.curves[-1] if len(decay.curves) > 1 else None
-    chapter.figure("decay_curve", plots.decay(decay.curves[0], decays, decayed=lowered))
+    log = wide_range(*decay.curves[: 1 if lowered is None else None], times=5.0)
+    chapter.figure("decay_curve", plots.decay(decay.curves[0], decays, decayed=lowered, log=log))
     chapter.text("decayed" if decays else "not_flat", "order")
     chapter.code(
         "from fastsvm import effects, plots\n\n"
-        f"rates = [{study.rates[0]:g}, {study.rates[best]:g}, {study.rates[-1]:g}]\n"
-        "plots.rates(effects.learning_rates(X, y, rates, optimizer=fastsvm.Momentum()))\n\n"
-        f"study = effects.decay_study(X, y, optimizer=fastsvm.Momentum({high:g}), epochs={3 * plan.study_epochs})\n"
-        "plots.decay(study.curves[0], study.decays[-1], decayed=study.curves[-1])"
+        f"rates = [{', '.join(f'{rate:g}' for rate in study.rates)}]\n"
+        "study = effects.learning_rates(X, y, rates, optimizer=fastsvm.Momentum(), "
+        f"epochs={plan.study_epochs}, batch_size={BATCH},\n"
+        f'                               alpha=0, standardize="mean"{context.seeded})\n'
+        "plots.rates(study)\n\n"
+        f"study = effects.decay_study(X, y, optimizer=fastsvm.Momentum({high:g}), epochs={3 * plan.study_epochs}, "
+        f"batch_size={BATCH},\n"
+        f'                            alpha={context.alpha:g}, standardize="mean"{context.seeded})\n'
+        "plots.decay(study.curves[0], study.decays[-1], decayed=study.curves[-1])",
+        same=context.same("python") if len(y) == len(context.y) else "",
     )
 
 
@@ -90,15 +97,18 @@ def rules(context: Context, chapter: Chapter) -> None:
         surface = trajectories.SURFACES[name]
         chapter.figure(f"{name}_paths", plots.trajectories(surface, trajectories.side_by_side(surface), title=False))
     best = _side_by_side(context, chapter)
-    _path(context, chapter)
+    epochs, every = _path(context, chapter)
     rate, rule = context.rate(best), best.replace("_", "-")
     chapter.code(
         "from fastsvm import plots, trajectories\n\n"
         'plots.trajectories(trajectories.SURFACES["saddle"], trajectories.side_by_side("saddle"))\n'
-        f"path = trajectories.record_path(X, y, optimizer=fastsvm.Momentum({context.rate('momentum'):g}))\n"
-        "plots.path_plane(trajectories.path_plane(X, y, path))",
-        f"fastsvm train {context.source} --optimizer {rule} --learning-rate {rate:g} --schedule linear "
-        f"--epochs {plan.epochs} --alpha 0 --standardize mean",
+        f"path = trajectories.record_path(X, y, optimizer=fastsvm.Momentum({context.rate('momentum'):g}), epochs={epochs}, "
+        f"every={every},\n"
+        f'                                batch_size={BATCH}, alpha=0, standardize="mean"{context.seeded})\n'
+        f"plots.path_plane(trajectories.path_plane(X, y, path, resolution={plan.surface_points}))",
+        f"fastsvm train {context.typed} --optimizer {rule} --learning-rate {rate:g} --schedule linear "
+        f"--batch-size {BATCH} --epochs {plan.epochs} --alpha 0 --standardize mean{context.seed_option}",
+        same=context.same("shell", *(["python"] if plan.study_samples >= len(context.y) else [])),
     )
 
 
@@ -113,12 +123,15 @@ def _side_by_side(context: Context, chapter: Chapter) -> str:
         results[type(optimizer).__name__] = result
         rows.append((type(optimizer).__name__, context.rate(rule), Measured(loss), Share(accuracy), clock.seconds))
     best = int(np.argmax([row[3] for row in rows]))
+    tied = sum(row[3] == rows[best][3] for row in rows)
     context.journey.strategies.append(Strategy("rule", float(rows[best][3]), rows[best][2], rows[best][4]))
     chapter.values |= {
         "epochs": context.plan.epochs,
-        "batch": BATCH,
+        "batch": min(BATCH, len(context.y)),
         "samples": len(context.y),
         "best": rows[best][0],
+        "tied": tied,
+        "rules": len(rows),
         "best_accuracy": rows[best][3],
         "best_loss": rows[best][2],
         "sgd_accuracy": rows[0][3],
@@ -129,19 +142,20 @@ def _side_by_side(context: Context, chapter: Chapter) -> str:
     curves = [result.history["loss"] for result in results.values()]
     chapter.figure("curves", plots.loss_curves(results, log=wide_range(*curves)))
     chapter.table("rules", ("rule", "learning_rate", "loss", "test_accuracy", "time"), rows, left=("rule",), marked=best)
-    chapter.text("result")
+    chapter.text("result" if tied == 1 else "tied")
     return trajectories.LECTURE_RULES[best]
 
 
-def _path(context: Context, chapter: Chapter) -> None:
-    """The path of a training on a plane through its end."""
+def _path(context: Context, chapter: Chapter) -> tuple[int, int]:
+    """The path of a training on a plane through its end; returns its epochs and the updates from point to point."""
     plan = context.plan
     X, y = context.subset("path", plan.study_samples)
     per_epoch = -(-len(y) // BATCH)
     epochs = max(plan.study_epochs // 2, -(-SHORTEST_PATH // per_epoch))
+    every = max(1, epochs * per_epoch // PATH_POINTS)
     path = trajectories.record_path(
         X, y, optimizer=Momentum(context.rate("momentum")), epochs=epochs, batch_size=BATCH, alpha=0.0,
-        every=max(1, epochs * per_epoch // PATH_POINTS), n_classes=context.dataset.n_classes,
+        every=every, n_classes=context.dataset.n_classes,
         standardize=context.standardization, seed=context.seed, **context.options,
     )  # fmt: skip
     picture = trajectories.path_plane(X, y, path, resolution=plan.surface_points)
@@ -156,3 +170,4 @@ def _path(context: Context, chapter: Chapter) -> None:
     chapter.text("path")
     chapter.figure("path_plane", plots.path_plane(picture))
     chapter.text("plane")
+    return epochs, every

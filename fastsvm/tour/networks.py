@@ -60,12 +60,15 @@ def network(context: Context, chapter: Chapter) -> None:
     chapter.text("better" if accuracy > linear_accuracy else "not_better", "more", "convex")
     chapter.code(
         "from fastsvm.network import TwoLayer\nfrom fastsvm.schedules import Cosine\n\n"
-        f'scaled = fastsvm.Standardization(mean.mean, numpy.full_like(mean.mean, {pixel[0]:.4g}), "mean+std")\n'
+        f'scaled = fastsvm.Standardization(mean.mean, numpy.full_like(mean.mean, {pixel[0]:.17g}), "mean+std")\n'
         f"optimizer = fastsvm.Adam(Cosine({plan.network_rate:g}))\n"
-        f"result = fastsvm.train(data.X, data.y, score_function=TwoLayer({plan.hidden}), optimizer=optimizer,\n"
+        f"result = fastsvm.train(X, y, score_function=TwoLayer({plan.hidden}), optimizer=optimizer,\n"
         f"                       standardize=scaled, alpha={plan.network_alpha:g}, batch_size={plan.network_batch}, "
-        f"epochs={plan.network_epochs})",
+        f"epochs={plan.network_epochs}{context.seeded})\n"
+        "result.evaluate(X_test, y_test)",
         "# Here each pixel gets a scale of its own.\n"
-        f"fastsvm train {context.source} --hidden {plan.hidden} --optimizer adam --learning-rate {plan.network_rate:g} "
-        f"--alpha {plan.network_alpha:g} --batch-size {plan.network_batch} --epochs {plan.network_epochs}",
+        f"fastsvm train {context.typed} --hidden {plan.hidden} --optimizer adam --learning-rate {plan.network_rate:g} "
+        f"--alpha {plan.network_alpha:g} --batch-size {plan.network_batch} --epochs {plan.network_epochs}"
+        f"{context.seed_option}",
+        same=context.same("python"),
     )

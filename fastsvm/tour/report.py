@@ -61,7 +61,7 @@ def _block(block: story.Block, chapter: Chapter, texts: Texts, formulas: Any) ->
     if isinstance(block, story.Formula):
         return {"kind": "formula", "html": getattr(formulas, block.name)()}
     if isinstance(block, story.Code):
-        return {"kind": "code", "language": block.language, "source": block.source}
+        return {"kind": "code", "tag": block.language if block.same else f"{block.language}_similar", "source": block.source}
     if isinstance(block, story.Numbers):
         return {"kind": "numbers", "entries": [(texts.column(name), texts.cell(value)) for name, value in block.entries]}
     caption = texts.prose(key, f"{block.name}.caption", values)

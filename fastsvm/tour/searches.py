@@ -28,9 +28,12 @@ def random(context: Context, chapter: Chapter) -> None:
     chapter.text("result", "idea")
     chapter.code(
         "from fastsvm.search import random_search\n\n"
-        f'result = random_search(data.X, data.y, n_attempts={result.n_attempts}, scale={context.scale:g}, standardize="mean")\n'
-        "result.evaluate(data.X_test, data.y_test)",
-        f"fastsvm search {context.source} --method random --attempts {result.n_attempts} --scale {context.scale:g}",
+        f"result = random_search(X, y, n_attempts={result.n_attempts}, scale={context.scale:g}{context.seeded},\n"
+        '                       standardize="mean")\n'
+        "result.evaluate(X_test, y_test)",
+        f"fastsvm search {context.typed} --method random --attempts {result.n_attempts} --scale {context.scale:g}"
+        f"{context.seed_option}",
+        same=context.same("python", "shell"),
     )
 
 
@@ -55,12 +58,16 @@ def local(context: Context, chapter: Chapter) -> None:
         chapter.text("lecture")
     chapter.numbers(test_accuracy=chapter.values["accuracy"], loss=result.loss, time=chapter.values["seconds"])
     chapter.figure("history", plots.search_history(result))
-    chapter.text("result", "verdict")
+    better = accepted.any() and result.loss < context.found["random"]["loss"]
+    chapter.text("result", "verdict" if better else "no_better")
     chapter.code(
         "from fastsvm.search import random_local_search\n\n"
-        f"result = random_local_search(data.X, data.y, n_attempts={result.n_attempts}, scale={start:g}, "
-        f'step={step:g},\n                             standardize="mean")',
-        f"fastsvm search {context.source} --method local --attempts {result.n_attempts} --scale {start:g} --step {step:g}",
+        f"result = random_local_search(X, y, n_attempts={result.n_attempts}, scale={start:g}, "
+        f'step={step:g}{context.seeded},\n                             standardize="mean")\n'
+        "result.evaluate(X_test, y_test)",
+        f"fastsvm search {context.typed} --method local --attempts {result.n_attempts} --scale {start:g} --step {step:g}"
+        f"{context.seed_option}",
+        same=context.same("python", "shell"),
     )
 
 

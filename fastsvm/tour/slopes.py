@@ -39,7 +39,8 @@ def gradient(context: Context, chapter: Chapter) -> None:
     _error(context, chapter, some)
     _cost(context, chapter, some.W)
     chapter.code(
-        "dW = fastsvm.numerical_gradient(f, W, h=1e-5)    # of any function f(W)\n\n"
+        "def f(W):\n    return fastsvm.loss_value(W, X[:20], y[:20], standardization=mean)\n\n"
+        "dW = fastsvm.numerical_gradient(f, W, h=1e-5)    # of any function f(W), one weight at a time\n\n"
         "from fastsvm.gradients import numerical_objective_gradient    # of the SVM loss\n"
         "dW, db = numerical_objective_gradient(W, X, y, standardization=mean)"
     )
@@ -80,6 +81,7 @@ def _cost(context: Context, chapter: Chapter, W: np.ndarray) -> None:
     chapter.values |= {
         "all_samples": len(context.y),
         "weights": W.size,
+        "parameters": W.size + len(W),
         "evaluations": W.size + 1,
         "evaluation_seconds": once,
         "generic_seconds": generic,
@@ -126,8 +128,13 @@ def analytic(context: Context, chapter: Chapter) -> None:
     chapter.text("passed" if check.passed else "failed", "kinks" if check.n_kinks else "no_kinks")
     chapter.code(
         "loss, dW, db = fastsvm.loss_and_gradient(W, X, y, b, standardization=mean)\n"
-        "fastsvm.check_objective_gradient(W, X[:200], y[:200], b, standardization=mean).passed",
-        f"fastsvm gradcheck {context.source} --standardize mean",
+        f"few = rng.permutation(len(y))[:{len(y)}]\n"
+        f"check = fastsvm.check_objective_gradient(W, X[few], y[few], b, alpha={context.alpha:g}, "
+        f"n_coordinates={context.plan.check_coordinates},\n"
+        "                                         standardization=mean)\n"
+        "check.passed, check.max_relative_error",
+        f"fastsvm gradcheck {context.typed} --samples {len(y)} --coordinates {context.plan.check_coordinates} "
+        f"--alpha {context.alpha:g} --standardize mean",
     )
 
 

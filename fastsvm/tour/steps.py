@@ -59,10 +59,14 @@ def steps(context: Context, chapter: Chapter) -> None:
     chapter.numbers(best_of_table=chapter.values["best_step"], exact_step=minimum.a, exact_loss=minimum.loss)
     chapter.code(
         "from fastsvm import landscape, plots\n\n"
-        "sweep = landscape.step_sizes(W, X, y, standardization=mean)\n"
+        f"W = {10 * context.scale:g} * rng.random(W.shape)\n"
+        "_, dW, _ = fastsvm.loss_and_gradient(W, X, y, standardization=mean)\n"
+        f"sizes = numpy.geomspace({sizes[0]:g}, {sizes[-1]:g}, {len(sizes)})\n"
+        "sweep = landscape.step_sizes(W, X, y, step_sizes=sizes, standardization=mean)\n"
         "plots.sweep(sweep)\n"
         "landscape.minimize_along(W, X, y, -dW, standardization=mean)",
-        f"fastsvm sweep {context.source} --scale {10 * context.scale:g} --plot sweep.svg",
+        f"fastsvm sweep {context.typed} --scale {10 * context.scale:g} --smallest {sizes[0]:g} --largest {sizes[-1]:g} "
+        f"--points {len(sizes)} --plot sweep.svg",
     )
 
 
@@ -108,9 +112,14 @@ def descent(context: Context, chapter: Chapter) -> None:
     )  # fmt: skip
     chapter.text("result", "zigzag")
     chapter.code(
-        f"optimizer = fastsvm.SGD({context.rate('sgd'):g})    # or fastsvm.SteepestDescent()\n"
-        f'result = fastsvm.train(data.X, data.y, optimizer=optimizer, batch_size="full", epochs={plan.updates},\n'
-        '                       alpha=0, standardize="mean")',
-        f"fastsvm train {context.source} --optimizer sgd --learning-rate {context.rate('sgd'):g} --batch-size full "
-        f"--epochs {plan.updates} --alpha 0 --standardize mean --schedule constant",
+        f"for optimizer, epochs in ((fastsvm.SGD({context.rate('sgd'):g}), {plan.updates}), "
+        f"(fastsvm.SteepestDescent(), {plan.exact_updates})):\n"
+        '    result = fastsvm.train(X, y, optimizer=optimizer, batch_size="full", epochs=epochs, '
+        f'alpha=0,\n                           standardize="mean"{context.seeded})\n'
+        "    print(result.evaluate(X_test, y_test))",
+        f"fastsvm train {context.typed} --optimizer sgd --learning-rate {context.rate('sgd'):g} --schedule constant "
+        f"--batch-size full --epochs {plan.updates} --alpha 0 --standardize mean{context.seed_option}\n"
+        f"fastsvm train {context.typed} --optimizer steepest-descent --batch-size full --epochs {plan.exact_updates} "
+        f"--alpha 0 --standardize mean{context.seed_option}",
+        same=context.same("python", "shell"),
     )

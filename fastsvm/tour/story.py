@@ -84,10 +84,11 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Code:
-    """How to do the same oneself: ``language`` is "python" or "shell"."""
+    """How to do it oneself: ``language`` is "python" or "shell"; ``same`` if it finds what the chapter found, to the digit."""
 
     language: str
     source: str
+    same: bool = False
 
 
 Block = Text | Formula | Figure | Table | Numbers | Code
@@ -140,11 +141,11 @@ class Chapter:
         """Go on with the numbers to remember."""
         self.blocks.append(Numbers(tuple(entries.items())))
 
-    def code(self, python: str = "", shell: str = "") -> None:
-        """End with how to do it oneself."""
+    def code(self, python: str = "", shell: str = "", same: str = "") -> None:
+        """End with how to do it oneself; ``same`` names the languages in which that finds the chapter's own numbers."""
         for language, source in (("python", python), ("shell", shell)):
             if source:
-                self.blocks.append(Code(language, source.strip("\n")))
+                self.blocks.append(Code(language, source.strip("\n"), language in same.split()))
 
 
 @dataclass(frozen=True)

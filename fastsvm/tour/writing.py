@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -14,6 +15,9 @@ from markupsafe import Markup, escape
 from fastsvm.tour import LANGUAGES
 from fastsvm.tour.story import Measured, Seconds, Share, Word
 from fastsvm.validation import check_choice
+
+#: After a closing bracket a line must not break before a Korean particle.
+BEFORE_PARTICLE = re.compile(r"\)((?:</\w+>)*)(?=[가-힣])")
 
 #: Numbers outside this range are written with a power of ten.
 PLAIN_RANGE = (1e-3, 1e6)
@@ -86,7 +90,7 @@ class Texts:
     def _fill(self, place: str, text: str, values: Mapping[str, Any]) -> Markup:
         written = {key: _Value(value, self) for key, value in values.items()}
         try:
-            return Markup(text).format(**written)
+            return Markup(BEFORE_PARTICLE.sub(r")\1&#8288;", text)).format(**written)
         except KeyError as error:
             raise KeyError(f"{self.language}.toml, {place}: nothing fills {{{error.args[0]}}}") from error
 

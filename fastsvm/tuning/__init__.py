@@ -193,7 +193,7 @@ def tune(
     way = f"{folds} folds" if folds is not None else "validation part" if holdout is None else f"holdout {holdout!r}"
     tuning = Tuning(
         trials=(), n_trials=len(candidates), method=method, learning_rates=str(rate_space), alphas=str(alpha_space),
-        validation=way, settings=settings, stop_reason="running", seconds=0.0,
+        validation=way, settings=settings, stop_reason="running", seconds=0.0, guess=splits.guess(),
     )  # fmt: skip
     journal = None if path is None else Journal(path, describe(tuning, whole, splits), candidates)
     made = {} if journal is None else dict(journal.trials)

@@ -47,6 +47,11 @@ class Range:
     def __str__(self) -> str:
         return f"{self.low!r}:{self.high!r}"
 
+    def end(self, number: float) -> str | None:
+        """``"lowest"`` or ``"highest"`` for a number in the outer tenth, in the logarithm, at that end; else ``None``."""
+        position = math.log(number / self.low) / (math.log(self.high / self.low) or 1.0)
+        return "lowest" if position <= 0.1 else "highest" if position >= 0.9 else None
+
 
 @dataclass(frozen=True)
 class Values:
@@ -61,8 +66,20 @@ class Values:
     def __str__(self) -> str:
         return ",".join(map(repr, self.values))
 
+    def end(self, number: float) -> str | None:
+        """``"lowest"`` or ``"highest"`` if the number is that of several; else ``None``, and for 0, below which is nothing."""
+        ends = {} if len(self.values) == 1 else {min(self.values): "lowest", max(self.values): "highest"}
+        return ends.get(number) if number else None
+
 
 Space = Range | Values
+
+
+def read_space(text: str) -> Space:
+    """The space whose text this is."""
+    if ":" in text:
+        return Range(*map(float, text.split(":")))
+    return Values(tuple(map(float, text.split(","))))
 
 
 def evenly(low: float, high: float, count: int) -> Values:
@@ -116,12 +133,20 @@ def make_candidates(
     wanted = N_TRIALS if n_trials is None else check_integer("n_trials", n_trials, at_least=1)
     if isinstance(learning_rates, Values) and isinstance(alphas, Values):
         pairs = list(product(learning_rates.values, alphas.values))
-        if n_trials is not None:
-            check_integer("n_trials", n_trials, at_most=len(pairs))
+        if n_trials is not None and wanted > len(pairs):
+            raise ValueError(
+                f"n_trials must be an integer <= {len(pairs)}, the pairs that {_listed(learning_rates, 'learning rate')} and "
+                f"{_listed(alphas, 'alpha')} make; got {wanted} (a range to draw from is a tuple (low, high), not a list)"
+            )
         return tuple(Candidate(*pairs[k]) for k in rng.permutation(len(pairs))[:wanted])
     # Row by row, so that a row does not depend on how many follow.
     positions = rng.random((wanted, 2)).tolist()
     return tuple(Candidate(learning_rates.at(one), alphas.at(other)) for one, other in positions)
+
+
+def _listed(values: Values, what: str) -> str:
+    count = len(values.values)
+    return f"{count} {what}{'s' if count != 1 else ''}"
 
 
 def with_learning_rate(optimizer: Optimizer, learning_rate: float) -> Optimizer:

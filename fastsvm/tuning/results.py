@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from fastsvm.optimizers import Optimizer
 from fastsvm.training import TrainResult, train
-from fastsvm.tuning.candidates import with_learning_rate
+from fastsvm.tuning.candidates import read_space, with_learning_rate
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,8 @@ class Tuning:
         Why the search ended: all trials were made, a callback returned ``True``, Ctrl-C. What callbacks get has "running".
     seconds : float
         Wall time of this search; trials found in its file took none of it.
+    guess : float
+        The score of always guessing the most frequent class of the training part.
     """
 
     trials: tuple[Trial, ...]
@@ -110,6 +112,7 @@ class Tuning:
     settings: Mapping[str, Any] = field(repr=False)
     stop_reason: str
     seconds: float
+    guess: float = math.nan
 
     def __repr__(self) -> str:
         made = [trial for trial in self.trials if not trial.diverged]
@@ -137,18 +140,26 @@ class Tuning:
             raise ValueError(f"there is no best trial: all {len(ranked)} diverged; search learning rates below {lowest:g}")
         return ranked[0]
 
-    def edges(self) -> list[str]:
-        """Which of ``"learning_rate"`` and ``"alpha"`` have their best value at an end of those tried.
+    def edges(self) -> dict[str, str]:
+        """Which of ``"learning_rate"`` and ``"alpha"`` have their best value at the ``"lowest"`` or ``"highest"`` end.
 
-        There may be better ones beyond it. Divergence counts as an end that was passed, and so does an alpha of 0.
+        The ends are those of the values that were listed; of a range, its outer tenths in the logarithm. There may be better
+        ones beyond. Divergence counts as an end that was passed, and so does an alpha of 0.
         """
-        best, found = self.best, []
-        for name in ("learning_rate", "alpha"):
-            tried = {getattr(trial, name) for trial in self.trials}
+        best, found = self.best, {}
+        for name, text in (("learning_rate", self.learning_rates), ("alpha", self.alphas)):
             value = getattr(best, name)
-            if len(tried) > 1 and value != 0 and value in (min(tried), max(tried)):
-                found.append(name)
+            end = read_space(text).end(value)
+            sign = 1.0 if end == "highest" else -1.0
+            passed = any(trial.diverged and sign * getattr(trial, name) > sign * value for trial in self.trials)
+            if end is not None and not passed:
+                found[name] = end
         return found
+
+    @property
+    def beats_guessing(self) -> bool:
+        """Whether the best trial's score is above ``guess``; without a best trial it is not."""
+        return any(not trial.diverged and not trial.score <= self.guess for trial in self.trials)
 
     def arguments(self, trial: Trial | None = None) -> dict[str, Any]:
         """Arguments with which :func:`fastsvm.train` does what a trial did, by default the best one."""

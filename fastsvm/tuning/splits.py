@@ -17,6 +17,7 @@ from fastsvm.validation import (
     check_real,
     check_sample_weight,
     check_samples,
+    check_splittable,
     check_storage,
 )
 
@@ -79,6 +80,15 @@ class Splits:
         """Samples of the first training part."""
         return len(self._rows[0][0]) if self._rows else len(self._whole.y)
 
+    def guess(self) -> float:
+        """Mean accuracy, over the splits, of always answering the class most frequent in the training part."""
+        if self._rows:
+            parts = [(self._whole.y[train], self._whole.y[validation]) for train, validation in self._rows]
+        else:
+            assert self._kept is not None
+            parts = [(self._whole.y, self._kept.validation.y)]
+        return float(np.mean([np.mean(validation == np.bincount(train).argmax()) for train, validation in parts]))
+
 
 def check_ways(validation: Any, folds: Any, holdout: Any, n_samples: int) -> tuple[int | None, float | None]:
     """At most one of the three ways to validate; returns folds and holdout, of which one is given by default."""
@@ -102,16 +112,16 @@ def make_splits(
     from sklearn.model_selection import StratifiedKFold, train_test_split
 
     n = len(whole.y)
-    try:
-        if folds is not None:
-            with warnings.catch_warnings():  # classes rarer than folds are spread as far as they go, which does no harm
-                warnings.simplefilter("ignore", UserWarning)
-                splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-                return Splits(whole, list(splitter.split(np.zeros(n), whole.y)))
-        train, held_out = train_test_split(np.arange(n), test_size=holdout, stratify=whole.y, random_state=seed)
-    except ValueError as error:
-        way = f"folds={folds}" if folds is not None else f"holdout={holdout:g}"
-        raise ValueError(f"{way} does not split {n} samples: {error}") from error
+    if folds is not None:
+        if folds > (most := int(np.bincount(whole.y).max())):
+            raise ValueError(f"folds={folds} does not split {n} samples: no class has more than {most}")
+        with warnings.catch_warnings():  # classes rarer than folds are spread as far as they go, which does no harm
+            warnings.simplefilter("ignore", UserWarning)
+            splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+            return Splits(whole, list(splitter.split(np.zeros(n), whole.y)))
+    assert holdout is not None
+    check_splittable("holdout", holdout, whole.y)
+    train, held_out = train_test_split(np.arange(n), test_size=holdout, stratify=whole.y, random_state=seed)
     return Splits(whole, [(np.sort(train), np.sort(held_out))])  # in order, memory is read from one end to the other
 
 
