@@ -224,7 +224,7 @@ def test_without_matplotlib_the_way_to_get_it_is_named(tmp_path):
     code = "import sys; sys.modules['matplotlib'] = None\nimport fastsvm.plots"
     done = run_python(code, tmp_path)
     assert done.returncode == 1
-    assert done.stderr.strip().splitlines()[-1].endswith("pip install 'fastsvm[plot]'")
+    assert done.stderr.strip().splitlines()[-1].endswith("pip install matplotlib, or fastsvm with its extra 'plot'")
 
 
 def test_files_are_the_same_each_time_and_names_are_checked(tmp_path):

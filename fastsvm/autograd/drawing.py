@@ -123,7 +123,7 @@ def _by_matplotlib(scene: Scene, kind: str, dpi: int) -> bytes:
         from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
         from matplotlib.path import Path as Outline
     except ImportError as error:
-        raise ImportError(f".{kind} drawings need matplotlib, .svg does not: pip install 'fastsvm[plot]' ({error})") from None
+        raise ImportError(f".{kind} drawings need matplotlib, .svg does not: pip install matplotlib ({error})") from None
 
     figure = Figure(figsize=(scene.width / 72, scene.height / 72))
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, scene.width), ylim=(scene.height, 0))

@@ -17,7 +17,9 @@ from __future__ import annotations
 try:
     import matplotlib as _matplotlib  # noqa: F401
 except ImportError as error:
-    raise ImportError("fastsvm.plots needs matplotlib, which is not installed: pip install 'fastsvm[plot]'") from error
+    raise ImportError(
+        "fastsvm.plots needs matplotlib, which is not installed: pip install matplotlib, or fastsvm with its extra 'plot'"
+    ) from error
 
 from fastsvm.plots.checks import confusion_matrix, gradient_check
 from fastsvm.plots.comparisons import accuracies, tuning

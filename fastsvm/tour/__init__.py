@@ -114,5 +114,7 @@ def check_installed() -> None:
         try:
             import_module(module)
         except ImportError as error:
-            message = f"a tour needs {module}, which cannot be imported ({error}): pip install 'fastsvm[tour]'"
-            raise ImportError(message) from error
+            raise ImportError(
+                f"a tour needs {module}, which cannot be imported ({error}): "
+                f"pip install {module}, or fastsvm with its extra 'tour'"
+            ) from error
