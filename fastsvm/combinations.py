@@ -22,6 +22,7 @@ from fastsvm.validation import (
     WEIGHT_DTYPES,
     as_array,
     check_array,
+    check_candidates,
     check_finite,
     check_labels,
     check_sample_weight,
@@ -140,13 +141,3 @@ def combination_losses(
         first = int(finite.argmin())
         raise OverflowError(f"the loss at point {first} is {out[first]}: scores times coefficients overflow {scores.dtype}")
     return out
-
-
-def check_candidates(Ws: np.ndarray, bs: np.ndarray | None, n_features: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return ``Ws`` and ``bs`` if they are candidates for the weights of samples with so many features."""
-    Ws = check_array("Ws", Ws, dtypes=WEIGHT_DTYPES, ndim=3)
-    if Ws.shape[0] == 0 or Ws.shape[1] < 2 or Ws.shape[2] != n_features:
-        raise ValueError(f"Ws must have shape (at least 1, at least 2, {n_features} as X has features); got {Ws.shape}")
-    if bs is not None:
-        bs = check_array("bs", bs, dtypes=(Ws.dtype.name,), shape=Ws.shape[:2])
-    return Ws, bs

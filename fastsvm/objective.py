@@ -44,7 +44,15 @@ from fastsvm.arguments import prepare, raise_non_finite
 from fastsvm.losses import Loss, WestonWatkins, as_loss
 from fastsvm.score_functions import ScoreFunction, as_score_function
 from fastsvm.standardization import Standardization
-from fastsvm.validation import WEIGHT_DTYPES, check_array, check_finite, check_labels, check_sample_weight, check_samples
+from fastsvm.validation import (
+    WEIGHT_DTYPES,
+    check_array,
+    check_candidates,
+    check_finite,
+    check_labels,
+    check_sample_weight,
+    check_samples,
+)
 
 
 def loss_and_gradient(
@@ -194,11 +202,7 @@ def losses(
     [1.0, 0.0, 3.0]
     """
     X = check_samples("X", X)
-    Ws = check_array("Ws", Ws, dtypes=WEIGHT_DTYPES, ndim=3)
-    if Ws.shape[0] == 0 or Ws.shape[1] < 2 or Ws.shape[2] != X.shape[1]:
-        raise ValueError(f"Ws must have shape (at least 1, at least 2, {X.shape[1]} as X has features); got {Ws.shape}")
-    if bs is not None:
-        bs = check_array("bs", bs, dtypes=(Ws.dtype.name,), shape=Ws.shape[:2])
+    Ws, bs = check_candidates(Ws, bs, X.shape[1])
     _, _, problem = prepare(
         Ws[0], X, y,
         loss=loss, alpha=alpha, sample_weight=sample_weight,

@@ -230,6 +230,16 @@ def check_weights(
     return W, b
 
 
+def check_candidates(Ws: np.ndarray, bs: np.ndarray | None, n_features: int) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return ``Ws`` and ``bs`` if they are candidates for the weights of samples with so many features."""
+    Ws = check_array("Ws", Ws, dtypes=WEIGHT_DTYPES, ndim=3)
+    if Ws.shape[0] == 0 or Ws.shape[1] < 2 or Ws.shape[2] != n_features:
+        raise ValueError(f"Ws must have shape (at least 1, at least 2, {n_features} as X has features); got {Ws.shape}")
+    if bs is not None:
+        bs = check_array("bs", bs, dtypes=(Ws.dtype.name,), shape=Ws.shape[:2])
+    return Ws, bs
+
+
 def check_storage(X: np.ndarray, dtype: np.dtype, name: str = "X") -> None:
     """Raise where samples would lose precision in the weights' dtype (float64 samples, float32 weights)."""
     if X.dtype == np.float64 and dtype == np.float32:

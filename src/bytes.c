@@ -17,9 +17,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #define ROWS FASTSVM_MAX_TILE_ROWS
 #define MAX_BLOCK_TILES 6 /* losses are summed by blocks, whichever thread takes them */
@@ -279,12 +276,8 @@ static void work(const plan *p, int thread, double *out, int64_t *n_correct) {
 static int run(const fastsvm_job *job, ptrdiff_t n_candidates, double *out, int64_t *n_correct, int n_threads) {
     plan p;
     if (make_plan(job, n_candidates, &n_threads, &p)) return -1;
-#ifdef _OPENMP
 #pragma omp parallel num_threads(n_threads) if (n_threads > 1)
-    work(&p, omp_get_thread_num(), out, n_correct);
-#else
-    work(&p, 0, out, n_correct);
-#endif
+    work(&p, fastsvm_thread(), out, n_correct);
     free(p.memory);
     return 0;
 }

@@ -11,9 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #define PIECE_ROWS 84 /* whole groups of all levels */
 #define BLOCK_BYTES (16 * 1024 * 1024)
@@ -167,12 +164,8 @@ int fastsvm_losses(const fastsvm_job *job, ptrdiff_t n_candidates, double *out, 
     if (fastsvm_bytes_apply(job)) return fastsvm_byte_losses(job, n_candidates, out, n_threads);
     if (job->scores) return 1;
     if (make_plan(job, n_candidates, &n_threads, &p)) return -1;
-#ifdef _OPENMP
 #pragma omp parallel num_threads(n_threads) if (n_threads > 1)
-    work(&p, omp_get_thread_num(), out);
-#else
-    work(&p, 0, out);
-#endif
+    work(&p, fastsvm_thread(), out);
     free(p.memory);
     return 0;
 }

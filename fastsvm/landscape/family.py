@@ -20,7 +20,7 @@ from fastsvm.losses import RegisteredLoss
 from fastsvm.prediction import decision_scores
 from fastsvm.problem import Problem
 from fastsvm.standardization import Standardization
-from fastsvm.validation import check_finite
+from fastsvm.validation import as_array, check_finite
 
 #: Bytes of scores held at a time. CIFAR-10's 50,000 images and a plane take 6 MB.
 BLOCK = 1 << 28
@@ -123,10 +123,7 @@ def gram_matrix(alpha: float, arrays: np.ndarray) -> np.ndarray:
 
 def as_positions(name: str, value: npt.ArrayLike) -> np.ndarray:
     """Finite numbers, one or more, as float64 (m,)."""
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # a ragged list
-        raise ValueError(f"{name} must be an array of numbers; {error}") from None
+    array = as_array(name, value, "be an array of numbers")
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be real numbers; got dtype {array.dtype}")
     if array.ndim != 1 or array.size == 0:

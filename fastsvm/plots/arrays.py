@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastsvm.validation import refuse_mask
+from fastsvm.validation import as_array
 
 
 def as_numbers(name: str, value: Any, *, ndim: int = 1, shape: tuple[int | None, ...] | None = None) -> np.ndarray:
@@ -19,11 +19,7 @@ def as_numbers(name: str, value: Any, *, ndim: int = 1, shape: tuple[int | None,
     shape : tuple, optional
         ``None`` in it stands for any length.
     """
-    refuse_mask(name, value)
-    try:
-        array = np.asarray(value)
-    except ValueError as error:  # a ragged list
-        raise ValueError(f"{name} must be an array of numbers; {error}") from None
+    array = as_array(name, value, "be an array of numbers")
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{name} must hold real numbers; got {type(value).__name__} of dtype {array.dtype}")
     wanted = (None,) * ndim if shape is None else shape
