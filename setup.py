@@ -22,7 +22,7 @@ from setuptools.command.build_ext import build_ext
 HEADERS = sorted(str(path) for path in Path("src").glob("*.h"))
 
 #: Compiled once per level, each with the contraction into fused multiply-adds it may use.
-KERNELS = {"src/tiles.c": "fast", "src/rows.c": "off"}
+KERNELS = {"src/tiles.c": "fast", "src/rows.c": "off", "src/blocks.c": "fast"}
 
 #: Level -> (bytes of a vector register, flags, sources). Higher levels are built where the compiler takes their flags.
 X86 = platform.machine() in ("x86_64", "AMD64")
@@ -142,9 +142,12 @@ setup(
                     "src/wide.c",
                     "src/candidates.c",
                     "src/combinations.c",
+                    "src/sparse.c",
+                    "src/sparse_epoch.c",
                     "src/exact.c",
                     "src/planes.c",
                     "src/bytes.c",
+                    "src/dual.c",
                     "src/step.c",
                     "src/team.c",
                     "src/dispatch.c",

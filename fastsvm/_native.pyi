@@ -40,6 +40,27 @@ def score_loss(
     want_gradient: bool,
     n_threads: int,
 ) -> float: ...
+def dual_stride(like: np.ndarray, n_classes: int, dense: bool) -> int: ...
+def dual_pass(
+    W: np.ndarray,
+    b: np.ndarray | None,
+    a: np.ndarray,
+    X: np.ndarray | None,
+    storage: int,
+    shift: np.ndarray | None,
+    factors: np.ndarray | None,
+    csr: tuple[np.ndarray, np.ndarray, np.ndarray] | None,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    loss: int,
+    delta: float,
+    scale: float,
+    square: float,
+    order: np.ndarray,
+    certify: bool,
+    gaps: np.ndarray,
+    n_threads: int,
+) -> tuple[float, float]: ...
 def updates_made(x: Any, dx: Any, state: tuple[Any, ...]) -> int: ...
 def environment(name: str) -> str | None: ...
 def step(

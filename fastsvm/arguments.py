@@ -9,6 +9,7 @@ import numpy as np
 from fastsvm.losses import Loss, WestonWatkins, as_loss
 from fastsvm.problem import Problem, Samples
 from fastsvm.score_functions import LINEAR, ScoreFunction
+from fastsvm.sparse import is_sparse
 from fastsvm.standardization import Standardization
 from fastsvm.validation import (
     check_finite,
@@ -40,7 +41,11 @@ def prepare_samples(
         raise ValueError(
             f"standardization must have one entry per feature of {name}, {X.shape[1]}; got {len(standardization.mean)}"
         )
-    return Samples(X, standardization.mean.astype(dtype), (1.0 / standardization.scale).astype(dtype))
+    inverse_scale = (1.0 / standardization.scale).astype(dtype)
+    if is_sparse(X):
+        standardization.check_sparse("standardization", name)
+        return Samples(X, None, inverse_scale)
+    return Samples(X, standardization.mean.astype(dtype), inverse_scale)
 
 
 def prepare(
@@ -59,7 +64,7 @@ def prepare(
     """Check all arguments of an objective and return ``W``, ``b`` and the problem as the backends take it."""
     W, b = score_function.check(W, b)
     samples = prepare_samples(X, W, standardization, score_function=score_function)
-    n = len(samples.X)
+    n = samples.n_rows
     alpha = check_real("alpha", alpha, at_least=0.0)
     problem = Problem(
         samples=samples,

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from fastsvm import backends
 from fastsvm.arguments import prepare_samples, raise_non_finite
 from fastsvm.losses import Loss, WestonWatkins, as_loss
+from fastsvm.sparse import CSR
 from fastsvm.standardization import Standardization
 from fastsvm.validation import (
     WEIGHT_DTYPES,
@@ -32,7 +33,7 @@ from fastsvm.validation import (
 
 
 def candidate_scores(
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     Ws: np.ndarray,
     bs: np.ndarray | None = None,
     *,
@@ -45,7 +46,7 @@ def candidate_scores(
 
     Parameters
     ----------
-    X : ndarray (n_samples, n_features)
+    X : ndarray (n_samples, n_features), or CSR
     Ws : ndarray (n_candidates, n_classes, n_features), float32 or float64, C-contiguous
     bs : ndarray (n_candidates, n_classes), dtype of ``Ws``, optional
     standardization, backend, n_threads
@@ -69,7 +70,7 @@ def candidate_scores(
     X = check_samples("X", X)
     Ws, bs = check_candidates(Ws, bs, X.shape[1])
     samples = prepare_samples(X, Ws[0], standardization)
-    shape, given = (len(Ws), len(X), Ws.shape[1]), out is not None
+    shape, given = (len(Ws), X.shape[0], Ws.shape[1]), out is not None
     out = check_array("out", out, dtypes=(Ws.dtype.name,), shape=shape, writeable=True) if given else np.empty(shape, Ws.dtype)
     backends.get(backend).candidate_scores(Ws, bs, samples, out, backends.resolve_threads(n_threads))
     if given:

@@ -82,6 +82,29 @@ class Softmax:
 
 
 @dataclass(frozen=True)
+class SmoothedWestonWatkins:
+    """`WestonWatkins` made smooth: ``Σ_{j≠y} φ(s_j − s_y + Δ)``, φ(m) = 0 below 0, m²/2 up to 1, m − ½ beyond.
+
+    Its gradient is ``clip(m_j, 0, 1)``: a point of the box of the dual. Only values and gradients of it are there, for
+    :mod:`fastsvm.dual`. The width of the bend is 1; one of μ comes by scaling, ``μ ℓ(s/μ; Δ/μ)``, which is at most μ/2 for each
+    class below the loss it stands for.
+    """
+
+    delta: float
+
+
+@dataclass(frozen=True)
+class SmoothedCrammerSinger:
+    """`CrammerSinger` made smooth: the largest ``Σ_j a_j m_j − ½‖a‖²`` over ``a ≥ 0``, ``Σ_j a_j ≤ 1``, where ``j ≠ y``.
+
+    ``m_j = s_j − s_y + Δ``. Its gradient is that a: ``max(0, m_j − t)`` with the least t ≥ 0 for which the sum is at most 1.
+    Otherwise as `SmoothedWestonWatkins`.
+    """
+
+    delta: float
+
+
+@dataclass(frozen=True)
 class RegisteredLoss:
     """What losses made with :func:`fastsvm.register_loss` share: a leaf of the user's, and its parameters as fields."""
 
@@ -96,7 +119,8 @@ class RegisteredLoss:
         return astuple(self)
 
 
-Loss = WestonWatkins | CrammerSinger | Softmax | RegisteredLoss
+Smoothed = SmoothedWestonWatkins | SmoothedCrammerSinger
+Loss = WestonWatkins | CrammerSinger | Softmax | Smoothed | RegisteredLoss
 
 #: The names by which the command line and the functions that take a loss know each of them.
 LOSSES: dict[str, type] = {

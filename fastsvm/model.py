@@ -15,6 +15,7 @@ from fastsvm.exceptions import DataFormatError
 from fastsvm.files import write_bytes
 from fastsvm.losses import Loss, WestonWatkins, as_loss
 from fastsvm.score_functions import LINEAR, ScoreFunction, as_score_function
+from fastsvm.sparse import CSR
 from fastsvm.standardization import Standardization
 from fastsvm.validation import check_finite, check_flag, check_real, check_samples
 
@@ -111,12 +112,12 @@ class Model:
         """Name of a class, or its index as text where the model has no names."""
         return self.class_names[index] if self.class_names is not None else str(int(index))
 
-    def scores(self, X: np.ndarray, *, backend: str | None = None, n_threads: int | None = None) -> np.ndarray:
+    def scores(self, X: np.ndarray | CSR, *, backend: str | None = None, n_threads: int | None = None) -> np.ndarray:
         """Return the scores of samples: ``X Wᵀ + b`` of the standardised ones, or what else the score function says.
 
         Parameters
         ----------
-        X : ndarray (n_samples, n_features), of a dtype of :mod:`fastsvm.storage`, C-contiguous
+        X : ndarray (n_samples, n_features), of a dtype of :mod:`fastsvm.storage`, C-contiguous; or CSR
             float64 samples need a float64 model.
         backend, n_threads
             As in :mod:`fastsvm.objective`.
@@ -136,7 +137,7 @@ class Model:
             score_function=self.score_function,
         )  # fmt: skip
 
-    def predict(self, X: np.ndarray, *, backend: str | None = None, n_threads: int | None = None) -> np.ndarray:
+    def predict(self, X: np.ndarray | CSR, *, backend: str | None = None, n_threads: int | None = None) -> np.ndarray:
         """Return the class index of each sample, int64 (n_samples,): the first of its largest scores.
 
         Parameters and errors as in `scores`.
@@ -148,7 +149,7 @@ class Model:
         )  # fmt: skip
 
     def top_k(
-        self, X: np.ndarray, k: int, *, backend: str | None = None, n_threads: int | None = None
+        self, X: np.ndarray | CSR, k: int, *, backend: str | None = None, n_threads: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the class indices of the ``k`` largest scores of each sample, int64 (n_samples, k), and these scores.
 
@@ -161,7 +162,7 @@ class Model:
         )  # fmt: skip
 
     def evaluate(
-        self, X: np.ndarray, y: np.ndarray, *, backend: str | None = None, n_threads: int | None = None
+        self, X: np.ndarray | CSR, y: np.ndarray, *, backend: str | None = None, n_threads: int | None = None
     ) -> tuple[float, float]:
         """Return the objective (penalty included) and the accuracy on labelled samples.
 

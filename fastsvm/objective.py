@@ -6,13 +6,16 @@
 symbol         shape                     meaning
 =============  ========================  ===============================================================
 ``X``          (n_samples, n_features)   samples: float64, float32, float16, bfloat16, int8 or uint8; C-contiguous, may be
-                                         read-only or memory-mapped
+                                         read-only or memory-mapped. Or CSR: see below
 ``y``          (n_samples,)              class indices in [0, n_classes), any integer dtype
 ``W``          (n_classes, n_features)   weights, float32 or float64; the computation runs in this dtype
 ``b``          (n_classes,)              intercept, dtype of ``W``, or ``None``; penalised only on request
 ``ω``          (n_samples,)              ``sample_weight``, default 1
 ``alpha``                                strength of the penalty
 =============  ========================  ===============================================================
+
+Sparse samples are a ``csr_array`` or ``csr_matrix`` of scipy.sparse, of float32 or float64. The indices, int32 or int64, are
+sorted in each row and none comes twice (``X.sum_duplicates()``). They are neither copied nor ever made dense.
 
 bfloat16 is ``ml_dtypes.bfloat16``, or uint16 that holds the bit patterns. Integers in uint16 must be converted,
 ``X.astype(numpy.float32)``; :mod:`fastsvm.storage` says which are found out.
@@ -43,6 +46,7 @@ from fastsvm import backends
 from fastsvm.arguments import prepare, raise_non_finite
 from fastsvm.losses import Loss, WestonWatkins, as_loss
 from fastsvm.score_functions import ScoreFunction, as_score_function
+from fastsvm.sparse import CSR, describe_samples, is_sparse
 from fastsvm.standardization import Standardization
 from fastsvm.validation import (
     WEIGHT_DTYPES,
@@ -57,7 +61,7 @@ from fastsvm.validation import (
 
 def loss_and_gradient(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     b: np.ndarray | None = None,
     loss: Loss | str = WestonWatkins(),
@@ -119,7 +123,7 @@ def loss_and_gradient(
 
 def evaluate(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     b: np.ndarray | None = None,
     loss: Loss | str = WestonWatkins(),
@@ -155,7 +159,7 @@ def evaluate(
 
 def loss_value(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     b: np.ndarray | None = None,
     loss: Loss | str = WestonWatkins(),
@@ -168,7 +172,7 @@ def loss_value(
 
 
 def losses(
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     Ws: np.ndarray,
     bs: np.ndarray | None = None,
@@ -239,6 +243,8 @@ def data_gradient(
     dX : ndarray (n_samples, n_features), dtype of ``W``
         Gradient on ``X`` as given, through the standardisation if there is one.
     """
+    if is_sparse(X):
+        raise TypeError(f"X must be dense for data_gradient: the gradient on samples is dense; got {describe_samples(X)}")
     W, b, problem = prepare(
         W, X, y, b,
         loss=loss, alpha=alpha, sample_weight=sample_weight,

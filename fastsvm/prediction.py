@@ -12,6 +12,7 @@ import numpy as np
 from fastsvm import backends
 from fastsvm.arguments import prepare_samples, raise_non_finite
 from fastsvm.score_functions import ScoreFunction, as_score_function
+from fastsvm.sparse import CSR
 from fastsvm.standardization import Standardization
 from fastsvm.validation import check_integer
 
@@ -20,7 +21,7 @@ NOT_FINITE = "a score is not finite"
 
 def decision_scores(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     b: np.ndarray | None = None,
     *,
     standardization: Standardization | None = None,
@@ -43,7 +44,7 @@ def decision_scores(
     score_function = as_score_function(score_function)
     W, b = score_function.check(W, b)
     samples = prepare_samples(X, W, standardization, score_function=score_function)
-    out = np.empty((len(samples.X), score_function.dimensions(W)[1]), dtype=W.dtype)
+    out = np.empty((samples.n_rows, score_function.dimensions(W)[1]), dtype=W.dtype)
     score_function.engine(backends.get(backend)).scores(W, b, samples, out, backends.resolve_threads(n_threads))
     if not np.isfinite(out).all():
         raise_non_finite(NOT_FINITE, samples, W=W, b=b)
@@ -52,7 +53,7 @@ def decision_scores(
 
 def predict(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     b: np.ndarray | None = None,
     *,
     standardization: Standardization | None = None,
@@ -73,7 +74,7 @@ def predict(
 
 def top_k(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     k: int,
     b: np.ndarray | None = None,
     *,
@@ -110,7 +111,7 @@ def top_k(
 
 def _ranked(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     b: np.ndarray | None,
     k: int,
     want_scores: bool,
@@ -126,7 +127,7 @@ def _ranked(
     k = check_integer("k", k, at_least=1)
     if k > n_classes:
         raise ValueError(f"k must be at most the number of classes, {n_classes}; got {k}")
-    classes = np.empty((len(samples.X), k), dtype=np.int64)
+    classes = np.empty((samples.n_rows, k), dtype=np.int64)
     scores = np.empty(classes.shape, dtype=W.dtype) if want_scores else None
     engine = score_function.engine(backends.get(backend))
     engine.top_k(W, b, samples, classes, scores, backends.resolve_threads(n_threads))

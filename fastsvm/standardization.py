@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fastsvm.sparse import CSR, is_sparse, largest_by_feature
 from fastsvm.storage import as_numbers
 from fastsvm.validation import check_choice, check_finite, check_samples
 
@@ -17,7 +18,14 @@ KINDS = {
     "mean": "subtract each feature's mean",
     "mean+std": "subtract each feature's mean, divide by its standard deviation",
     "scale": "divide everything by one number: 255 for uint8, the largest absolute value otherwise",
+    "max-abs": "divide each feature by its largest absolute value",
 }
+
+#: Kinds that leave a 0 what it is: those that CSR samples can have.
+SPARSE_KINDS = ("none", "scale", "max-abs")
+
+#: What ``standardize=`` accepts where it may depend on the samples: "none" of CSR ones; of dense ones as a rule "mean+std".
+AUTO = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +37,7 @@ class Standardization:
     mean : ndarray (n_features,), float64
         Subtracted from each sample.
     scale : ndarray (n_features,), float64
-        Each sample is divided by it; never 0 (a constant feature has scale 1).
+        Each sample is divided by it; never 0 (a feature that is constant, for "max-abs" 0 throughout, has scale 1).
     kind : str
         One of :data:`KINDS`.
     """
@@ -50,20 +58,45 @@ class Standardization:
         if not (self.scale > 0).all():
             raise ValueError(f"scale must be > 0; got a smallest value of {self.scale.min()}")
 
-    def apply(self, X: np.ndarray, dtype: npt.DTypeLike = np.float64) -> np.ndarray:
-        """Return the standardised samples as a new array: what the kernels compute tile by tile."""
+    def check_sparse(self, name: str, samples: str = "X") -> None:
+        """Raise if CSR samples cannot have this standardisation, because their zeros would not stay zeros."""
+        if self.mean.any():
+            raise ValueError(f"{name} {_NOT_SPARSE.format(samples=samples)}; got one of kind {self.kind!r}")
+
+    def apply(self, X: np.ndarray | CSR, dtype: npt.DTypeLike = np.float64) -> np.ndarray | CSR:
+        """Return the standardised samples as a new array, CSR where they are: what the kernels compute tile by tile."""
         inverse = (1.0 / self.scale).astype(dtype)
-        return (as_numbers(X, dtype) - self.mean.astype(dtype)) * inverse
+        x = as_numbers(X, dtype)
+        if is_sparse(x):
+            self.check_sparse("standardization")
+            x.data *= inverse[x.indices]
+            return x
+        return (x - self.mean.astype(dtype)) * inverse
+
+
+#: Completes a message that begins with the argument's name.
+_NOT_SPARSE = f"must subtract no mean ({', '.join(map(repr, SPARSE_KINDS))}) where {{samples}} is sparse: zeros stay zeros"
+
+
+def choose_kind(standardize: str | None, X: np.ndarray | CSR, dense: str = "mean+std") -> str:
+    """The kind that ``standardize=`` names for these samples; "auto" is ``dense`` for dense ones."""
+    kind = check_choice("standardize", "none" if standardize is None else standardize, (*KINDS, AUTO))
+    if kind == AUTO:
+        return "none" if is_sparse(X) else dense
+    if is_sparse(X) and kind not in SPARSE_KINDS:
+        raise ValueError(f"standardize {_NOT_SPARSE.format(samples='X')}; got {kind!r}")
+    return kind
 
 
 @np.errstate(over="ignore", invalid="ignore")  # What is not finite raises at the end.
-def fit_standardization(X: np.ndarray, kind: str) -> Standardization | None:
+def fit_standardization(X: np.ndarray | CSR, kind: str) -> Standardization | None:
     """Statistics of ``X`` for one of :data:`KINDS`, accumulated in float64 over blocks of rows.
 
     Parameters
     ----------
-    X : ndarray (n_samples, n_features), of a dtype of :mod:`fastsvm.storage`, C-contiguous
-    kind : {"none", "mean", "mean+std", "scale"}
+    X : ndarray (n_samples, n_features), of a dtype of :mod:`fastsvm.storage`, C-contiguous; or CSR
+    kind : {"none", "mean", "mean+std", "scale", "max-abs"}
+        Of CSR samples one of :data:`SPARSE_KINDS`.
 
     Returns
     -------
@@ -72,13 +105,29 @@ def fit_standardization(X: np.ndarray, kind: str) -> Standardization | None:
     Raises
     ------
     ValueError
-        If ``kind`` is unknown or a statistic is not finite (``X`` holds NaN or infinity).
+        If ``kind`` is unknown or not for sparse samples, or a statistic is not finite (``X`` holds NaN or infinity).
     """
     check_choice("standardize", kind, KINDS)
     X = check_samples("X", X)
-    n, d = X.shape
+    choose_kind(kind, X)
     if kind == "none":
         return None
+    mean, scale = _sparse_statistics(X, kind) if is_sparse(X) else _dense_statistics(X, kind)
+    if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
+        check_finite("X", X)
+        raise ValueError("X must have finite statistics; its values overflow float64 sums")
+    return Standardization(mean=mean, scale=scale, kind=kind)
+
+
+def _sparse_statistics(X: CSR, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    scale = largest_by_feature(X)
+    if kind == "scale":
+        scale[:] = scale.max()
+    return np.zeros(len(scale)), np.where(scale == 0, 1.0, scale)
+
+
+def _dense_statistics(X: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    n, d = X.shape
     block = max(1, (1 << 17) // d)  # 1 MiB of float64 stays in cache
 
     def blocks() -> Iterator[np.ndarray]:
@@ -89,6 +138,9 @@ def fit_standardization(X: np.ndarray, kind: str) -> Standardization | None:
         # np.max, unlike max, lets a NaN through to the check below.
         largest = 255.0 if X.dtype == np.uint8 else float(np.max([np.abs(x).max() for x in blocks()]))
         scale[:] = 1.0 if largest == 0 else largest
+    elif kind == "max-abs":
+        scale = np.maximum.reduce([np.abs(x).max(axis=0) for x in blocks()])
+        scale[scale == 0] = 1.0
     else:
         mean = sum((x.sum(axis=0) for x in blocks()), start=mean) / n
     if kind == "mean+std":
@@ -96,7 +148,4 @@ def fit_standardization(X: np.ndarray, kind: str) -> Standardization | None:
         deviation = np.sqrt(variance)
         constant = deviation <= 1e-12 * np.abs(mean)
         scale = np.where(constant, 1.0, deviation)
-    if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
-        check_finite("X", X)
-        raise ValueError("X must have finite statistics; its values overflow float64 sums")
-    return Standardization(mean=mean, scale=scale, kind=kind)
+    return mean, scale

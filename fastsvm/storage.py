@@ -34,7 +34,10 @@ def as_stored(X: Any) -> Any:
 
 
 def storage_name(X: np.ndarray) -> str:
-    """The type samples are stored in, by the name that all backends use: that of the dtype, or "bfloat16" for uint16."""
+    """The type samples are stored in, by the name that all backends use: that of the dtype, or "bfloat16" for uint16.
+
+    ``X`` may be a CSR array, here and in `as_numbers`, which keeps it one.
+    """
     return "bfloat16" if X.dtype == np.uint16 else X.dtype.name
 
 

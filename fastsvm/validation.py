@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from fastsvm.sparse import CSR, check_csr, first_not_finite, is_sparse
 from fastsvm.storage import STORAGE_DTYPES, as_numbers, as_stored, is_finite, looks_like_integers
 
 WEIGHT_DTYPES = ("float64", "float32")
@@ -124,8 +125,13 @@ def check_array(
     return array
 
 
-def check_finite(name: str, array: np.ndarray) -> None:
+def check_finite(name: str, array: np.ndarray | CSR) -> None:
     """Raise if a float array (uint16 is bfloat16) holds NaN or infinity, naming the first place. Works in blocks."""
+    if is_sparse(array):
+        bad = first_not_finite(array)
+        if bad is not None:
+            raise ValueError(f"{name} must hold finite numbers only; {name}[{bad[0]}, {bad[1]}] is {bad[2]}")
+        return
     if (array.dtype.kind != "f" and array.dtype != np.uint16) or array.size == 0:
         return
     rows = array.reshape(array.shape[0], -1) if array.ndim else array.reshape(1, 1)
@@ -140,11 +146,17 @@ def check_finite(name: str, array: np.ndarray) -> None:
             raise ValueError(f"{name} must hold finite numbers only; {name}{place} is {number}{hint}")
 
 
-def check_samples(name: str, X: Any) -> np.ndarray:
+def check_samples(name: str, X: Any) -> np.ndarray | CSR:
     """Return ``X`` (n_samples, n_features), checked for all but finiteness (which the kernels detect as they go).
 
-    An array of bfloat16 is returned as a view of its bit patterns, uint16.
+    An array of bfloat16 is returned as a view of its bit patterns, uint16, and a CSR array or matrix of scipy.sparse as a
+    ``csr_array`` that shares its numbers and indices.
     """
+    if is_sparse(X):
+        return check_csr(name, X)
+    if not isinstance(X, np.ndarray):
+        hint = "convert it to one of them" if hasattr(X, "toarray") else "wrap it in numpy.asarray"
+        raise TypeError(f"{name} must be a NumPy array or a CSR array of scipy.sparse; got {type(X).__name__}; {hint}")
     X = check_array(name, as_stored(X), dtypes=STORAGE_DTYPES, ndim=2)
     if X.shape[0] == 0 or X.shape[1] == 0:
         raise ValueError(f"{name} must hold at least one sample and one feature; got shape {X.shape}")
@@ -240,7 +252,7 @@ def check_candidates(Ws: np.ndarray, bs: np.ndarray | None, n_features: int) -> 
     return Ws, bs
 
 
-def check_storage(X: np.ndarray, dtype: np.dtype, name: str = "X") -> None:
+def check_storage(X: np.ndarray | CSR, dtype: np.dtype, name: str = "X") -> None:
     """Raise where samples would lose precision in the weights' dtype (float64 samples, float32 weights)."""
     if X.dtype == np.float64 and dtype == np.float32:
         raise TypeError(

@@ -40,6 +40,14 @@ cdef extern from "kernels.h" nogil:
 
     const fastsvm_level *fastsvm_level_at(int k)
 
+    ctypedef struct fastsvm_csr:
+        const void *values
+        const void *indices
+        const void *indptr
+        Py_ssize_t n_rows
+        int storage
+        int wide
+
 
 cdef extern from "passes.h" nogil:
     ctypedef struct fastsvm_job:
@@ -48,6 +56,7 @@ cdef extern from "passes.h" nogil:
         Py_ssize_t n_features
         const char *X
         int storage
+        const fastsvm_csr *csr
         const void *mean
         const void *inverse_scale
         const int64_t *y
@@ -89,12 +98,48 @@ cdef extern from "candidates.h" nogil:
     int fastsvm_losses(const fastsvm_job *job, Py_ssize_t n_candidates, double *out, int n_threads)
 
 
+cdef extern from "sparse.h" nogil:
+    int fastsvm_sparse_pass(fastsvm_job *job, Py_ssize_t n_candidates, int n_threads)
+    int fastsvm_sparse_epoch(fastsvm_job *job, Py_ssize_t least_shared, int n_threads)
+    int fastsvm_sparse_quotients(const fastsvm_job *job, double h, int central, int n_threads)
+
+
 cdef extern from "combinations.h" nogil:
     int fastsvm_combination_losses(
         const fastsvm_kernels *kernels, int loss, double delta, const void *base, const void *scores,
         Py_ssize_t n_matrices, Py_ssize_t n_rows, Py_ssize_t n_classes, const int64_t *y, const double *sample_weight,
         const double *coefficients, Py_ssize_t n_points, double *out, int n_threads)
     int fastsvm_numerical_gradient(const fastsvm_job *job, double h, int central, int n_threads)
+
+
+cdef extern from "dual.h" nogil:
+    ctypedef struct fastsvm_dual:
+        const fastsvm_kernels *kernels
+        Py_ssize_t n_classes
+        Py_ssize_t n_features
+        const char *X
+        int storage
+        const void *shift
+        const void *factors
+        fastsvm_csr csr
+        const int64_t *y
+        const double *weight
+        int loss
+        double delta
+        double scale
+        double square
+        const int64_t *order
+        Py_ssize_t n_rows
+        int certify
+        void *W
+        double *b
+        void *a
+        double *gaps
+        double gap
+        double value
+
+    int fastsvm_dual_pass(fastsvm_dual *job, int n_threads)
+    Py_ssize_t fastsvm_dual_stride(const fastsvm_kernels *kernels, Py_ssize_t n_classes, int dense)
 
 
 cdef extern from *:
@@ -165,6 +210,7 @@ def run(
     cnp.ndarray order=None, Py_ssize_t batch_size=0, int rule=-1, cnp.ndarray coefficients=None,
     tuple slots_W=(), tuple slots_b=(), cnp.ndarray scores=None, cnp.ndarray dX=None,
     cnp.ndarray dW=None, cnp.ndarray db=None, cnp.ndarray losses=None, double h=0.0, bint central=True,
+    cnp.ndarray indices=None, cnp.ndarray indptr=None, Py_ssize_t least_shared=0,
 ):
     """Make the passes of a job (see passes.h) and return (updates made, n_correct). ``batch_size`` 0 is one batch of all rows.
 
@@ -172,22 +218,32 @@ def run(
     or their scores, where ``scores`` has three dimensions, too; -1 updates made says that these must be had in another
     way. With ``h`` > 0 the gradient, of W in double, is made of difference quotients without the penalty, from the scores of W.
 
+    With ``indptr`` the samples are CSR: ``X`` holds their values. Threads share an update of theirs only where it takes
+    ``least_shared`` products, which decides on the order of its sums.
+
     Raises
     ------
     MemoryError
         Where working memory is refused; nothing has been changed then.
     """
     cdef fastsvm_job job
+    cdef fastsvm_csr csr
     cdef int failed, both_sides = central
     job.kernels = kernels_for(W)
     cdef Py_ssize_t n_candidates = W.shape[0] if W.ndim == 3 else 0
     job.n_classes, job.n_features = W.shape[W.ndim - 2], W.shape[W.ndim - 1]
     job.X, job.storage = <const char *> data(X), storage
     job.mean, job.inverse_scale = data(mean), data(inverse_scale)
+    job.csr = NULL
+    if indptr is not None:
+        job.csr, job.X = &csr, NULL
+        csr.values, csr.indices, csr.indptr = data(X), data(indices), data(indptr)
+        csr.n_rows, csr.storage, csr.wide = indptr.shape[0] - 1, storage, indptr.descr.itemsize == 8
     job.y, job.sample_weight = <const int64_t *> data(y), <const double *> data(sample_weight)
     job.loss, job.delta, job.alpha, job.alpha_intercept = loss, delta, alpha, alpha_intercept
     job.order = <const int64_t *> data(order)
-    job.n_rows = X.shape[0] if order is None else order.shape[0]
+    cdef Py_ssize_t n_samples = X.shape[0] if indptr is None else indptr.shape[0] - 1
+    job.n_rows = n_samples if order is None else order.shape[0]
     job.batch_size = batch_size if batch_size > 0 else job.n_rows
     job.W, job.b = data(W), data(b)
     job.rule, job.coefficients = rule, <const double *> data(coefficients)
@@ -197,7 +253,13 @@ def run(
     job.losses = <double *> data(losses)
     job.updates_done = job.n_correct = 0
     with nogil:
-        if n_candidates:
+        if job.csr != NULL and h > 0:
+            failed = fastsvm_sparse_quotients(&job, h, both_sides, n_threads)
+        elif job.csr != NULL and rule >= 0:
+            failed = fastsvm_sparse_epoch(&job, least_shared, n_threads)
+        elif job.csr != NULL:
+            failed = fastsvm_sparse_pass(&job, n_candidates if n_candidates else 1, n_threads)
+        elif n_candidates:
             failed = fastsvm_losses(&job, n_candidates, job.losses, n_threads)
         elif h > 0:
             failed = fastsvm_numerical_gradient(&job, h, both_sides, n_threads)
@@ -248,6 +310,44 @@ def score_loss(
     with nogil:
         value = fastsvm_score_loss(kernels, loss, delta, s, labels, weight, n_rows, n_classes, want, n_threads)
     return value
+
+
+def dual_stride(cnp.ndarray like not None, Py_ssize_t n_classes, bint dense) -> int:
+    """Numbers of a feature's vector in the W of `dual_pass`, of the type of ``like``."""
+    return fastsvm_dual_stride(kernels_for(like), n_classes, dense)
+
+
+def dual_pass(
+    cnp.ndarray W not None, cnp.ndarray b, cnp.ndarray a not None, cnp.ndarray X, int storage, cnp.ndarray shift,
+    cnp.ndarray factors, tuple csr, cnp.ndarray y not None, cnp.ndarray weight, int loss, double delta, double scale,
+    double square, cnp.ndarray order not None, bint certify, cnp.ndarray gaps not None, int n_threads,
+):
+    """A pass over the rows ``order`` (see dual.c): sums of their gaps and of their losses, each times its weight.
+
+    The examples are ``X``, or where that is ``None`` ``csr``, (indptr, indices, values). ``W`` (n_features, stride), ``b``
+    (n_classes,) float64 or ``None``, and ``a`` (n_examples, n_classes) change unless it is only to ``certify``. MemoryError as
+    in `run`.
+    """
+    cdef fastsvm_dual job
+    cdef int failed
+    job.kernels = kernels_for(W)
+    job.n_classes, job.n_features = a.shape[1], W.shape[0]
+    job.X, job.storage = <const char *> data(X), storage
+    job.shift, job.factors = data(shift), data(factors)
+    if X is None:
+        job.csr.indptr, job.csr.indices, job.csr.values = data(csr[0]), data(csr[1]), data(csr[2])
+        job.csr.n_rows, job.csr.storage = a.shape[0], storage
+        job.csr.wide = (<cnp.ndarray> csr[1]).descr.itemsize == 8
+    job.y, job.weight = <const int64_t *> data(y), <const double *> data(weight)
+    job.loss, job.delta, job.scale, job.square = loss, delta, scale, square
+    job.order, job.n_rows, job.certify = <const int64_t *> data(order), order.shape[0], certify
+    job.W, job.b, job.a = data(W), <double *> data(b), data(a)
+    job.gaps = <double *> data(gaps)
+    with nogil:
+        failed = fastsvm_dual_pass(&job, n_threads)
+    if failed:
+        raise MemoryError("not enough memory for the working space of a pass")
+    return job.gap, job.value
 
 
 cdef bint plain(object array, cnp.ndarray like, bint writeable):

@@ -1,17 +1,22 @@
 /* The SIMD levels this build holds, and which of them the processor and the operating system support. */
+#include "blocks.h"
 #include "integers.h"
 
-#define DECLARE(level)                                                               \
-    extern const fastsvm_tiles fastsvm_tiles_f32_##level, fastsvm_tiles_f64_##level; \
-    extern const fastsvm_rows fastsvm_rows_f32_##level, fastsvm_rows_f64_##level;    \
-    extern const fastsvm_products fastsvm_products_f32_##level, fastsvm_products_f64_##level;
+#define DECLARE(level)                                                                        \
+    extern const fastsvm_tiles fastsvm_tiles_f32_##level, fastsvm_tiles_f64_##level;          \
+    extern const fastsvm_rows fastsvm_rows_f32_##level, fastsvm_rows_f64_##level;             \
+    extern const fastsvm_products fastsvm_products_f32_##level, fastsvm_products_f64_##level; \
+    extern const fastsvm_nonzeros fastsvm_nonzeros_f32_##level, fastsvm_nonzeros_f64_##level; \
+    extern const fastsvm_blocks fastsvm_blocks_f32_##level, fastsvm_blocks_f64_##level;
 
 /* A level has tiles and rows of its own or of a level below; `integers` is NULL where it has no integer products. */
-#define LEVEL(name, kernels, integers)                                                                          \
-    static const fastsvm_level level_##name = {                                                                 \
-        #name,                                                                                                  \
-        {&fastsvm_tiles_f32_##kernels, &fastsvm_rows_f32_##kernels, &fastsvm_products_f32_##kernels, integers}, \
-        {&fastsvm_tiles_f64_##kernels, &fastsvm_rows_f64_##kernels, &fastsvm_products_f64_##kernels, NULL},     \
+#define LEVEL(name, kernels, integers)                                                               \
+    static const fastsvm_level level_##name = {                                                      \
+        #name,                                                                                       \
+        {&fastsvm_tiles_f32_##kernels, &fastsvm_rows_f32_##kernels, &fastsvm_products_f32_##kernels, \
+         &fastsvm_nonzeros_f32_##kernels, &fastsvm_blocks_f32_##kernels, integers},                  \
+        {&fastsvm_tiles_f64_##kernels, &fastsvm_rows_f64_##kernels, &fastsvm_products_f64_##kernels, \
+         &fastsvm_nonzeros_f64_##kernels, &fastsvm_blocks_f64_##kernels, NULL},                      \
     };
 
 DECLARE(baseline)

@@ -27,7 +27,15 @@ enum fastsvm_storage {
     FASTSVM_INT8
 };
 
-enum fastsvm_loss { FASTSVM_WESTON_WATKINS, FASTSVM_WESTON_WATKINS_SQUARED, FASTSVM_CRAMMER_SINGER, FASTSVM_SOFTMAX };
+/* Of the smoothed ones there is a value and a gradient (rows->loss), and nothing else below. */
+enum fastsvm_loss {
+    FASTSVM_WESTON_WATKINS,
+    FASTSVM_WESTON_WATKINS_SQUARED,
+    FASTSVM_CRAMMER_SINGER,
+    FASTSVM_SOFTMAX,
+    FASTSVM_SMOOTHED_WESTON_WATKINS,
+    FASTSVM_SMOOTHED_CRAMMER_SINGER
+};
 
 enum fastsvm_rule {
     FASTSVM_NO_RULE = -1,
@@ -176,12 +184,56 @@ typedef struct {
     void (*scale)(const void *x, ptrdiff_t n, double factor, const void *factors, void *scaled);
 } fastsvm_products;
 
+/* Rows of a sparse matrix: the numbers and features of row i are entries [indptr[i], indptr[i + 1]), its features
+ * ascending. */
+typedef struct {
+    const void *values, *indices, *indptr;
+    ptrdiff_t n_rows;
+    int storage; /* FASTSVM_FLOAT64 or FASTSVM_FLOAT32 */
+    int wide;    /* indices and indptr are int64_t, otherwise int32_t */
+} fastsvm_csr;
+
+#define FASTSVM_LAID 512                                      /* entries laid out at a time, at most */
+#define FASTSVM_STRIDE(n_classes) (((n_classes) + 3) / 4 * 4) /* numbers for each feature */
+
+/* tiles.c: products of sparse rows, see nonzeros.h. W and G are feature-major here: `stride` numbers for each feature,
+ * those of the classes and then zeros. Offsets are those of an entry's feature in them. */
+typedef struct {
+    /* n entries from `begin` on, their values times their features' factors where there are factors: of T; in double.
+     */
+    void (*lay)(const fastsvm_csr *X, ptrdiff_t begin, ptrdiff_t n, ptrdiff_t stride, const void *factors,
+                ptrdiff_t *offsets, void *values);
+    void (*lay_double)(const fastsvm_csr *X, ptrdiff_t begin, ptrdiff_t n, ptrdiff_t stride, const void *factors,
+                       ptrdiff_t *offsets, void *values);
+    /* S (+)= x . W^T for n entries x of one row; `accumulate` 0 overwrites. */
+    void (*scores)(const ptrdiff_t *offsets, const void *values, ptrdiff_t n, const void *W, ptrdiff_t stride, void *S,
+                   int accumulate);
+    /* W += d x for n entries x of one row and its d, `stride` numbers; returns d . (x . W^T) of W as it was, where it
+     * is `measured`. */
+    double (*add)(const ptrdiff_t *offsets, const void *values, ptrdiff_t n, const void *d, void *W, ptrdiff_t stride,
+                  int measured);
+    /* G += d x, likewise. */
+    void (*add_double)(const ptrdiff_t *offsets, const double *values, ptrdiff_t n, const double *d, double *G,
+                       ptrdiff_t stride);
+    /* S = scale * (sum of n_parts arrays that lie `apart` numbers apart, in order) + b; the padding becomes zeros. */
+    void (*join)(const void *parts, ptrdiff_t apart, ptrdiff_t n_parts, ptrdiff_t stride, double scale, const void *b,
+                 ptrdiff_t n_classes, void *S);
+    /* Features [f0, f1) of n_classes rows of W, the first of which begins a row of V; and back, times `scale`. */
+    void (*lay_weights)(const void *W, ptrdiff_t n_classes, ptrdiff_t n_features, ptrdiff_t f0, ptrdiff_t f1,
+                        ptrdiff_t stride, void *V);
+    void (*take_weights)(const void *V, ptrdiff_t stride, double scale, ptrdiff_t n_classes, ptrdiff_t n_features,
+                         ptrdiff_t f0, ptrdiff_t f1, void *W);
+} fastsvm_nonzeros;
+
+struct fastsvm_blocks;   /* blocks.h */
 struct fastsvm_integers; /* integers.h */
 
 typedef struct {
     const fastsvm_tiles *tiles;
     const fastsvm_rows *rows;
     const fastsvm_products *products;
+    const fastsvm_nonzeros *nonzeros;
+    const struct fastsvm_blocks *blocks;
     const struct fastsvm_integers *integers; /* NULL where the level has none */
 } fastsvm_kernels;
 

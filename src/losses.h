@@ -182,8 +182,9 @@ INLINE ptrdiff_t NAME(find)(const T *s, ptrdiff_t n, T value) {
     return j;
 }
 
-/* sum_{j != y} max(0, s_j - s_y + delta), or of the squares. `losses`, running sums, have begun. */
-INLINE double NAME(weston_watkins)(T *s, ptrdiff_t y, T own, T delta, T weight, ptrdiff_t n, const int squared,
+/* sum_{j != y} max(0, m_j), m_j = s_j - s_y + delta; or of the squares; or smoothed over a width of 1: m_j^2 / 2 up to
+ * there, m_j - 1/2 beyond. `losses`, running sums, have begun. */
+INLINE double NAME(weston_watkins)(T *s, ptrdiff_t y, T own, T delta, T weight, ptrdiff_t n, const int loss,
                                    int want_gradient, VEC *losses) {
     VEC totals[N_SUMS];
     const VEC zero = SPLAT((T)0), one = SPLAT((T)1);
@@ -193,9 +194,15 @@ INLINE double NAME(weston_watkins)(T *s, ptrdiff_t y, T own, T delta, T weight, 
         const VEC margin = v - own + delta;
         const BITS_VECTOR violated = (BITS_VECTOR)(margin > zero) & (BITS_VECTOR)(place != (BITS)y);
         const VEC violation = SELECT(violated, margin, zero);
-        const VEC d = squared ? 2 * violation : SELECT(violated, one, zero);
+        VEC d, value;
+        if (loss == FASTSVM_SMOOTHED_WESTON_WATKINS)
+            d = SELECT(violation > one, one, violation), value = d * (violation - d * (T)0.5);
+        else if (loss == FASTSVM_WESTON_WATKINS_SQUARED)
+            d = 2 * violation, value = violation * violation;
+        else
+            d = SELECT(violated, one, zero), value = violation;
         place += (BITS)LANES;
-        losses[k] += squared ? violation * violation : violation;
+        losses[k] += value;
         totals[k] += d;
         v = weight * d;
     })
@@ -210,6 +217,48 @@ INLINE void NAME(crammer_singer)(T *s, ptrdiff_t y, T largest, T weight, ptrdiff
     memset(s, 0, (size_t)n * sizeof(T));
     if (j < n) s[j] = weight;
     s[y] = -weight;
+}
+
+/* The largest of sum_j a_j m_j - |a|^2 / 2 over a >= 0 with sum_j a_j <= 1, j != y, which is at a_j = max(0, m_j - t)
+ * with the least t >= 0 that keeps the sum. t by Newton's method: the sum is convex in t and too large at first, so
+ * that t rises, and has been found once no m_j is left behind (C. Michelot, 1986). `losses`, running sums, have begun.
+ */
+INLINE double NAME(smoothed_crammer_singer)(T *s, ptrdiff_t y, T own, T largest, T delta, T weight, ptrdiff_t n,
+                                            int want_gradient, VEC *losses) {
+    VEC totals[N_SUMS], counts[N_SUMS];
+    const VEC zero = SPLAT((T)0), one = SPLAT((T)1);
+    BITS_VECTOR place;
+    T t = largest - 1 > 0 ? largest - 1 : (T)0;
+    for (T before = -1, count = 0; count != before;) {
+        before = count;
+        place = NAME(places)();
+        NAME(clear)(totals);
+        NAME(clear)(counts);
+        SWEEP_ROW(s, n, NAME(take)(at, left, -(T)INFINITY), 0, {
+            const VEC rest = v - own + delta - t;
+            const BITS_VECTOR counted = (BITS_VECTOR)(rest > zero) & (BITS_VECTOR)(place != (BITS)y);
+            place += (BITS)LANES;
+            totals[k] += SELECT(counted, rest, zero);
+            counts[k] += SELECT(counted, one, zero);
+        })
+        count = NAME(total)(counts);
+        const T excess = NAME(total)(totals) - 1;
+        if (!(excess > 0)) break; /* also the sum of so few that it is less than 1 */
+        t += excess / count;
+    }
+    place = NAME(places)();
+    NAME(clear)(totals);
+    SWEEP_ROW(s, n, NAME(take)(at, left, -(T)INFINITY), want_gradient, {
+        const VEC margin = v - own + delta, rest = margin - t;
+        const BITS_VECTOR counted = (BITS_VECTOR)(rest > zero) & (BITS_VECTOR)(place != (BITS)y);
+        const VEC a = SELECT(counted, rest, zero), value = a * (margin - a * (T)0.5);
+        place += (BITS)LANES;
+        losses[k] += SELECT(counted, value, zero);
+        totals[k] += a;
+        v = weight * a;
+    })
+    if (want_gradient) s[y] = -(weight * NAME(total)(totals));
+    return NAME(total)(losses);
 }
 
 /* log sum_j exp(s_j) - s_y, after subtracting the largest score. `sums`, running sums, have begun. */
@@ -248,9 +297,15 @@ static double NAME(loss)(int loss, double delta, void *scores, ptrdiff_t y, doub
     } else if (loss == FASTSVM_CRAMMER_SINGER) {
         value = margin + NAME(total)(sums);
         if (want_gradient) NAME(crammer_singer)(s, y, other, (T)weight, n);
-    } else if (loss == FASTSVM_WESTON_WATKINS)
-        value = NAME(weston_watkins)(s, y, own, (T)delta, (T)weight, n, 0, want_gradient, sums);
+    } else if (loss == FASTSVM_SMOOTHED_CRAMMER_SINGER)
+        value = NAME(smoothed_crammer_singer)(s, y, own, margin, (T)delta, (T)weight, n, want_gradient, sums);
+    else if (loss == FASTSVM_SMOOTHED_WESTON_WATKINS)
+        value = NAME(weston_watkins)(s, y, own, (T)delta, (T)weight, n, FASTSVM_SMOOTHED_WESTON_WATKINS, want_gradient,
+                                     sums);
+    else if (loss == FASTSVM_WESTON_WATKINS)
+        value = NAME(weston_watkins)(s, y, own, (T)delta, (T)weight, n, FASTSVM_WESTON_WATKINS, want_gradient, sums);
     else
-        value = NAME(weston_watkins)(s, y, own, (T)delta, (T)weight, n, 1, want_gradient, sums);
+        value = NAME(weston_watkins)(s, y, own, (T)delta, (T)weight, n, FASTSVM_WESTON_WATKINS_SQUARED, want_gradient,
+                                     sums);
     return value * weight;
 }

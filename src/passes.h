@@ -11,6 +11,7 @@ typedef struct {
     /* Samples: n rows of `storage`, and what standardises them (of T, both or neither). */
     const char *X;
     int storage;
+    const fastsvm_csr *csr; /* instead of X; without a mean */
     const void *mean, *inverse_scale;
     const int64_t *y;            /* NULL: scores only */
     const double *sample_weight; /* NULL: all 1 */

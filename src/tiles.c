@@ -19,6 +19,10 @@
      NAME(columns_by_panel), \
      NAME(scale)}
 
+#define NONZEROS                                                                                             \
+    {NAME(lay_entries), NAME(lay_entries_double), NAME(entry_scores), NAME(add_entries), add_entries_double, \
+     NAME(join),        NAME(lay_weights),        NAME(take_weights)}
+
 #define T float
 #define T_BYTES 4
 #define NAME(x) x##_f32
@@ -26,8 +30,10 @@
 #include "storage.h"
 #include "tiles.h"
 #include "products.h"
+#include "nonzeros.h"
 const fastsvm_tiles SYMBOL(fastsvm_tiles_f32, FASTSVM_LEVEL) = TABLE(float);
 const fastsvm_products SYMBOL(fastsvm_products_f32, FASTSVM_LEVEL) = PRODUCTS;
+const fastsvm_nonzeros SYMBOL(fastsvm_nonzeros_f32, FASTSVM_LEVEL) = NONZEROS;
 #undef T
 #undef T_BYTES
 #undef NAME
@@ -39,5 +45,7 @@ const fastsvm_products SYMBOL(fastsvm_products_f32, FASTSVM_LEVEL) = PRODUCTS;
 #include "storage.h"
 #include "tiles.h"
 #include "products.h"
+#include "nonzeros.h"
 const fastsvm_tiles SYMBOL(fastsvm_tiles_f64, FASTSVM_LEVEL) = TABLE(double);
 const fastsvm_products SYMBOL(fastsvm_products_f64, FASTSVM_LEVEL) = PRODUCTS;
+const fastsvm_nonzeros SYMBOL(fastsvm_nonzeros_f64, FASTSVM_LEVEL) = NONZEROS;

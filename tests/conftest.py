@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import scipy.sparse
 
 # Numba fixes its number of threads at import: four of them can be tested on fewer cores.
 os.environ.setdefault("NUMBA_NUM_THREADS", "4")
@@ -51,6 +52,25 @@ def backend(request: pytest.FixtureRequest) -> ModuleType:
 def compiled(request: pytest.FixtureRequest) -> ModuleType:
     """Each compiled backend module in turn."""
     return backends.get(request.param)
+
+
+@pytest.fixture(params=tables.SPARSE_BACKENDS)
+def sparse_backend(request: pytest.FixtureRequest) -> str:
+    """The name of each backend that takes CSR samples, in turn."""
+    return request.param
+
+
+@pytest.fixture
+def never_dense(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever makes an array of scipy.sparse dense fails."""
+
+    def refuse(self: object, *args: object, **kwargs: object) -> None:
+        raise AssertionError(f"{self!r} is made dense")
+
+    for name in ("csr", "csc", "coo"):
+        for kind in ("array", "matrix"):
+            for method in ("toarray", "todense"):
+                monkeypatch.setattr(getattr(scipy.sparse, f"{name}_{kind}"), method, refuse)
 
 
 @pytest.fixture(params=tables.LOSSES, ids=repr)

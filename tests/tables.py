@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from functools import cache
+from itertools import combinations, product
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +17,9 @@ from fastsvm.problem import Problem, Samples
 
 COMPILED = ("native", "numba")
 THREADS = (1, 2, 4)
+
+#: Backends that take CSR samples.
+SPARSE_BACKENDS = ("reference", "native", "numba")
 LOSSES = (WestonWatkins(), WestonWatkins(delta=0.7, squared=True), CrammerSinger(delta=1.5), Softmax())
 
 #: Types samples are stored in.
@@ -42,6 +48,32 @@ SHAPES = (
 
 #: Margins and gaps between scores in the problems below are larger than this, so that no rounding crosses a kink.
 CLEARANCE = 1e-3
+
+
+def pairwise(*axes) -> list[tuple[Any, ...]]:
+    """Combinations of values, one of each axis, in which any two values of different axes meet: far fewer than all.
+
+    What is to meet in threes or more belongs into one axis, as tuples. Greedy: a combination begins with a pair that has not
+    met yet, and takes of each other axis the value that makes most new pairs, the one used least in a tie.
+    """
+    items = [[(k, place) for place in range(len(axis))] for k, axis in enumerate(axes)]
+    unmet = {pair for one, other in combinations(items, 2) for pair in product(one, other)}
+    uses: Counter[tuple[int, int]] = Counter()
+    chosen = []
+
+    def gain(item: tuple[int, int], row: dict[int, int]) -> tuple[int, int]:
+        return sum((min(item, other), max(item, other)) in unmet for other in row.items()), -uses[item]
+
+    for pair in sorted(unmet):
+        if pair in unmet:
+            row = dict(pair)
+            for k in set(range(len(axes))) - set(row):
+                row[k] = max(items[k], key=lambda item, row=row: gain(item, row))[1]
+            places = sorted(row.items())
+            unmet.difference_update(combinations(places, 2))
+            uses.update(places)
+            chosen.append(tuple(axes[k][place] for k, place in places))
+    return chosen
 
 
 def assert_close(actual, expected, dtype: str) -> None:
@@ -157,7 +189,7 @@ def data_gradient(backend, W, b, problem, n_threads=2):
 
 def scores(backend, W, b, samples, n_threads=2):
     """Scores."""
-    out = np.full((len(samples.X), len(W)), 7.0, dtype=W.dtype)
+    out = np.full((samples.X.shape[0], len(W)), 7.0, dtype=W.dtype)
     backend.scores(W, b, samples, out, n_threads)
     return out
 

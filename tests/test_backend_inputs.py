@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 
 import fastsvm
 from fastsvm.problem import Samples
-from tables import LOSSES, STORAGES, assert_same_bits, data_gradient, gradient, make_problem, run_epoch
+from tables import LOSSES, STORAGES, assert_same_bits, data_gradient, gradient, make_problem, pairwise, run_epoch
 
 
 class TestNonFinite:
-    @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-    @pytest.mark.parametrize("where", ["X", "W", "b"])
-    @pytest.mark.parametrize("shape", [(33, 17, 10), (3001, 23, 10)], ids=str)
-    def test_loss_is_nan(self, backend, loss, shape, where, value):
+    @pytest.mark.parametrize(
+        ("bad", "loss", "shape"),
+        pairwise([*product("XWb", (np.nan, np.inf, -np.inf))], LOSSES, [(33, 17, 10), (3001, 23, 10)]),
+        ids=str,
+    )
+    def test_loss_is_nan(self, backend, bad, loss, shape):
+        where, value = bad
         W, b, problem = make_problem(shape, ("float64", "float64"), False, loss)
         W, b, X = W.copy(), b.copy(), problem.samples.X.copy()
         if where == "X":
@@ -31,14 +36,13 @@ class TestNonFinite:
         assert np.isnan(run_epoch(backend, W, b, problem, fastsvm.SGD(0.1), len(X))[-3][0])
 
     @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-    @pytest.mark.parametrize("column", [0, 1, 2])
-    @pytest.mark.parametrize("dtype", ["float64", "float32"])
-    def test_loss_of_scores_is_nan(self, backend, loss, dtype, column, value):
+    def test_loss_of_scores_is_nan(self, backend, loss, value):
         # Whether it is the class's score (1), or one that a comparison would pass over.
-        given = np.zeros((5, 3), dtype)
-        given[4, column] = value
-        assert np.isnan(backend.score_loss(given, np.ones(5, np.int64), loss, None, np.empty_like(given), 1))
-        assert np.isnan(backend.score_loss(given, np.ones(5, np.int64), loss, None, None, 1))
+        for dtype, column in product(("float64", "float32"), range(3)):
+            given = np.zeros((5, 3), dtype)
+            given[4, column] = value
+            assert np.isnan(backend.score_loss(given, np.ones(5, np.int64), loss, None, np.empty_like(given), 1))
+            assert np.isnan(backend.score_loss(given, np.ones(5, np.int64), loss, None, None, 1))
 
     @pytest.mark.parametrize("name", fastsvm.backends.NAMES)
     def test_public_functions_name_the_place(self, name, loss):

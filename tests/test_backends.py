@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from itertools import product
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from fastsvm.optimizers import OPTIMIZERS, AdamW, slots
 from fastsvm.problem import Problem, Samples
 from tables import (
     DTYPES,
+    LOSSES,
     SHAPES,
     THREADS,
     TOLERANCE,
@@ -25,6 +27,7 @@ from tables import (
     gradient,
     in_float64,
     make_problem,
+    pairwise,
     run_epoch,
     scores,
     stored,
@@ -33,16 +36,16 @@ from tables import (
 #: Shapes whose passes are large enough for threads, in both compiled backends.
 LARGE_SHAPES = ((3001, 23, 10), (37, 2051, 17), (20_011, 7, 3))
 
-shapes = pytest.mark.parametrize("shape", SHAPES, ids=str)
-large_shapes = pytest.mark.parametrize("shape", LARGE_SHAPES, ids=str)
-standardized = pytest.mark.parametrize("standardized", [False, True], ids=["as-stored", "standardized"])
-
 
 class TestAgainstReference:
-    @standardized
-    @shapes
-    def test_objective_and_gradients(self, compiled, shape, dtypes, standardized, loss):
-        case, dtype = (shape, dtypes, standardized, loss), dtypes[0]
+    @pytest.mark.parametrize(
+        ("shape", "stored", "loss", "weighted"),
+        pairwise(SHAPES, [*product(DTYPES, (False, True))], LOSSES, (True, False)),
+        ids=str,
+    )
+    def test_every_pass(self, compiled, shape, stored, loss, weighted):
+        (dtypes, standardized), dtype = stored, stored[0][0]
+        case = shape, dtypes, standardized, loss, weighted
         W, b, problem = make_problem(*case)
         value64, dW64, db64, dX64, correct64 = expected_gradient(*case)
         value, dW, db = gradient(compiled, W, b, problem)
@@ -55,20 +58,18 @@ class TestAgainstReference:
         value, correct = compiled.evaluate(W, b, problem, 2)
         assert_close(value, value64, dtype)
         assert correct == correct64
-
-    @standardized
-    @shapes
-    def test_scores(self, compiled, shape, dtypes, standardized):
-        W, b, problem = make_problem(shape, dtypes, standardized)
         for intercept in (b, None):
             b64 = None if intercept is None else intercept.astype(np.float64)
             expected = scores(reference, W.astype(np.float64), b64, in_float64(problem.samples))
-            assert_close(scores(compiled, W, intercept, problem.samples), expected, dtypes[0])
+            assert_close(scores(compiled, W, intercept, problem.samples), expected, dtype)
 
-    @pytest.mark.parametrize("dtype", ["float64", "float32"])
-    @pytest.mark.parametrize("weighted", [False, True])
-    @pytest.mark.parametrize("shape", [*SHAPES, (40_003, 1, 3)], ids=str)
-    def test_score_loss(self, compiled, shape, weighted, dtype, loss):
+    @pytest.mark.parametrize(
+        ("shape", "kind", "weighted"),
+        pairwise([*SHAPES, (40_003, 1, 3)], [*product(("float64", "float32"), LOSSES)], (False, True)),
+        ids=str,
+    )
+    def test_score_loss(self, compiled, shape, kind, weighted):
+        dtype, loss = kind
         W, b, problem = make_problem(shape, (dtype, "float32"), False, loss, weighted)
         given = scores(reference, W, b, problem.samples)
         expected = np.empty(given.shape)
@@ -79,7 +80,7 @@ class TestAgainstReference:
         assert_close(dscores, expected, dtype)
         assert compiled.score_loss(given, problem.y, loss, problem.sample_weight, None, 2) == value
 
-    @pytest.mark.parametrize("alpha", [0.0, 0.5])
+    @pytest.mark.parametrize(("dtypes", "loss", "alpha"), pairwise(DTYPES, LOSSES, (0.0, 0.5)), ids=str)
     def test_without_intercept_weights_and_penalty(self, compiled, dtypes, loss, alpha):
         W, _, problem = make_problem((33, 17, 10), dtypes, False, loss, False)
         problem = problem._replace(alpha=alpha, alpha_intercept=0.0)
@@ -134,10 +135,13 @@ class TestAgainstReference:
 
 
 class TestThreads:
-    @large_shapes
-    @standardized
-    def test_passes_have_the_same_bits(self, compiled, shape, dtypes, standardized, loss):
-        W, b, problem = make_problem(shape, dtypes, standardized, loss)
+    @pytest.mark.parametrize(
+        ("shape", "dtypes", "standardized", "loss", "weighted"),
+        pairwise(LARGE_SHAPES, DTYPES, (False, True), LOSSES, (True, False)),
+        ids=str,
+    )
+    def test_passes_have_the_same_bits(self, compiled, shape, dtypes, standardized, loss, weighted):
+        W, b, problem = make_problem(shape, dtypes, standardized, loss, weighted)
         assert_same_bits([gradient(compiled, W, b, problem, n) for n in THREADS])
         assert_same_bits([data_gradient(compiled, W, b, problem, n) for n in THREADS])
         assert_same_bits([compiled.evaluate(W, b, problem, n) for n in THREADS])

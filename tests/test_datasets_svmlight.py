@@ -7,6 +7,7 @@ import gzip
 
 import numpy as np
 import pytest
+import scipy.sparse
 from sklearn.datasets import dump_svmlight_file
 
 from fastsvm import DataFormatError
@@ -20,6 +21,12 @@ TEXT = b"# made by hand\n10 1:0.5 3:2 # first\n-20 2:-1\n\n+30 1:3 3:0.25\n-20 3
 COMPRESS = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress}
 
 
+def assert_holds(samples, expected):
+    """CSR samples are these numbers."""
+    assert isinstance(samples, scipy.sparse.csr_array)
+    np.testing.assert_array_equal(samples.toarray(), expected)
+
+
 class TestSvmlight:
     @pytest.mark.parametrize("ending", COMPRESS)
     @pytest.mark.parametrize("name", ["toy.svm", "toy.svmlight", "toy.libsvm", "toy.txt", "toy", "toy.train.v2"])
@@ -27,9 +34,8 @@ class TestSvmlight:
         path = tmp_path / (name + ending)
         path.write_bytes(COMPRESS[ending](TEXT))
         dataset = load(path)
-        np.testing.assert_array_equal(dataset.X, X)
-        assert dataset.X.dtype == np.float32
-        assert dataset.X.flags.c_contiguous
+        assert_holds(dataset.X, X)
+        assert (dataset.X.dtype, dataset.X.indices.dtype) == (np.float32, np.int32)
         assert dataset.class_names == ("-20", "10", "30")
         assert dataset.y.tolist() == [1, 0, 2, 0]
         assert dataset.X_test is None
@@ -37,13 +43,13 @@ class TestSvmlight:
 
     def test_content_whatever_the_name_says_of_compression(self, tmp_path):
         (tmp_path / "toy.svm").write_bytes(gzip.compress(TEXT))
-        np.testing.assert_array_equal(load(tmp_path / "toy.svm").X, X)
+        assert_holds(load(tmp_path / "toy.svm").X, X)
 
     @pytest.mark.parametrize("zero_based", [True, False])
     def test_scikit_learns_files(self, tmp_path, zero_based):
         dump_svmlight_file(X, Y, str(tmp_path / "a.svm"), zero_based=zero_based)
         dataset = load(tmp_path / "a.svm")
-        np.testing.assert_array_equal(dataset.X, X)
+        assert_holds(dataset.X, X)
         np.testing.assert_array_equal(dataset.y, Y)
         assert (dataset.name, dataset.class_names) == ("a", ("0", "1", "2"))
 
@@ -68,24 +74,24 @@ class TestSvmlight:
             (folder / name).write_bytes(COMPRESS.get(name[name.rfind(".") :], bytes)(text))
         dataset = load(folder / train)
         assert dataset.name == "n"
-        np.testing.assert_array_equal(dataset.X, X)
-        np.testing.assert_array_equal(dataset.X_test, np.float32([[0, 7, 0], [1, 0, 0]]))
+        assert_holds(dataset.X, X)
+        assert_holds(dataset.X_test, np.float32([[0, 7, 0], [1, 0, 0]]))
         assert dataset.y_test.tolist() == [2, 1]
         alone = load(folder / test)
         assert (alone.X.shape, alone.X_test, alone.class_names) == ((2, 2), None, ("10", "30"))
-        assert load(folder / test, n_features=3).X.tolist() == [[0, 7, 0], [1, 0, 0]]
+        assert_holds(load(folder / test, n_features=3).X, [[0, 7, 0], [1, 0, 0]])
 
     def test_pair_counts_from_zero_or_one_together(self, tmp_path):
         (tmp_path / "n_train.svm").write_bytes(b"1 0:1 1:2\n2 1:3\n")
         (tmp_path / "n_test.svm").write_bytes(b"1 1:5\n")
-        np.testing.assert_array_equal(load(tmp_path / "n_train.svm").X_test, [[0, 5]])
+        assert_holds(load(tmp_path / "n_train.svm").X_test, [[0, 5]])
 
     def test_pair_with_new_features_in_the_test_part(self, tmp_path):
         (tmp_path / "n_train.svm").write_bytes(b"1 1:1\n2 2:3\n")
         (tmp_path / "n_test.svm").write_bytes(b"1 4:5\n")
         dataset = load(tmp_path / "n_train.svm")
-        np.testing.assert_array_equal(dataset.X, [[1, 0, 0, 0], [0, 3, 0, 0]])
-        np.testing.assert_array_equal(dataset.X_test, [[0, 0, 0, 5]])
+        assert_holds(dataset.X, [[1, 0, 0, 0], [0, 3, 0, 0]])
+        assert_holds(dataset.X_test, [[0, 0, 0, 5]])
 
     def test_pair_is_not_unique(self, tmp_path):
         for name in ("n_train.svm.gz", "n_test.txt", "n_test.libsvm"):
@@ -144,16 +150,10 @@ class TestSvmlight:
         with pytest.raises(ValueError, match="n_features was set to 2, but input file contains 3"):
             load(tmp_path / "a.svm", n_features=2)
 
-    def test_dense_limit(self, tmp_path):
+    def test_dense(self, tmp_path):
         (tmp_path / "n_train.svm").write_bytes(TEXT)
-        (tmp_path / "n_test.svm").write_bytes(b"30 1:1\n")
-        size = (4 + 1) * 3 * 4
-        assert load(tmp_path / "n_train.svm", dense_limit=size).X.shape == (4, 3)
-        with pytest.raises(ValueError, match=rf"take {size} bytes as dense float32 .*dense_limit is {size - 1} bytes") as error:
-            load(tmp_path / "n_train.svm", dense_limit=size - 1)
-        assert not isinstance(error.value, DataFormatError)
-
-    def test_dense_limit_before_anything_is_made_dense(self, tmp_path):
-        (tmp_path / "a.svm").write_bytes(b"1 1:1\n2 1000000000:1\n")
-        with pytest.raises(ValueError, match="would take 8000000000 bytes"):
-            load(tmp_path / "a.svm")
+        (tmp_path / "n_test.svm").write_bytes(b"30 2:7\n")
+        dataset = load(tmp_path / "n_train.svm", dense=True)
+        assert dataset.X.flags.c_contiguous
+        np.testing.assert_array_equal(dataset.X, X)
+        np.testing.assert_array_equal(dataset.X_test, [[0, 7, 0]])

@@ -10,7 +10,7 @@ import pytest
 import fastsvm
 from fastsvm import CrammerSinger, Softmax, WestonWatkins, backends
 from fastsvm.backends import reference
-from tables import THREADS, assert_close, assert_same_bits, in_float64, make_problem
+from tables import DTYPES, LOSSES, THREADS, assert_close, assert_same_bits, in_float64, make_problem, pairwise
 
 NAMES = backends.NAMES
 SHAPES = ((1, 1, 2), (33, 17, 10), (23, 67, 130), (3001, 23, 10))
@@ -29,18 +29,21 @@ def losses(backend, Ws, bs, problem, n_threads=2):
 
 
 class TestContract:
-    @pytest.mark.parametrize("standardized", [False, True])
-    @pytest.mark.parametrize("shape", SHAPES, ids=str)
-    def test_against_the_reference(self, backend, shape, dtypes, standardized, loss):
-        W, b, problem = make_problem(shape, dtypes, standardized, loss)
+    @pytest.mark.parametrize(
+        ("shape", "dtypes", "standardized", "loss", "weighted"),
+        pairwise(SHAPES, DTYPES, (False, True), LOSSES, (True, False)),
+        ids=str,
+    )
+    def test_against_the_reference(self, compiled, shape, dtypes, standardized, loss, weighted):
+        W, b, problem = make_problem(shape, dtypes, standardized, loss, weighted)
         Ws, bs = candidates(W, b, 5)
         problem64 = problem._replace(samples=in_float64(problem.samples))
         for intercepts in (bs, None):
             b64 = [None if intercepts is None else row.astype(np.float64) for row in bs]
             expected = [reference.evaluate(Ws[k].astype(np.float64), b64[k], problem64)[0] for k in range(5)]
-            assert_close(losses(backend, Ws, intercepts, problem), expected, dtypes[0])
+            assert_close(losses(compiled, Ws, intercepts, problem), expected, dtypes[0])
 
-    @pytest.mark.parametrize("shape", [(3001, 23, 10), (37, 2051, 17)], ids=str)
+    @pytest.mark.parametrize(("dtypes", "shape", "loss"), pairwise(DTYPES, [(3001, 23, 10), (37, 2051, 17)], LOSSES), ids=str)
     def test_threads_do_not_change_a_bit(self, compiled, shape, dtypes, loss):
         W, b, problem = make_problem(shape, dtypes, True, loss)
         Ws, bs = candidates(W, b, 7)

@@ -112,9 +112,9 @@ class TestErrors:
     @pytest.mark.parametrize("backend", ["numba", "reference"])
     def test_a_gradient_that_is_not_finite_is_found_while_it_is_used(self, backend):
         loss = fastsvm.register_loss("steep", steep, replace=True)()
-        X, y, W = np.array([[1.0], [1000.0]]), np.array([0, 1]), np.array([[1.0], [2.0]])
+        scores = np.array([[1.0, 2.0], [1000.0, 2000.0]])
         with pytest.raises(OverflowError, match="the loss is nan"):
-            fastsvm.loss_and_gradient(W, X, y, loss=loss, backend=backend)
+            fastsvm.score_loss_and_gradient(scores, np.array([0, 1]), loss=loss, backend=backend)
 
 
 @pytest.mark.parametrize(("setting", "message"), [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle, product
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from fastsvm.backends import native, reference
 from fastsvm.optimizers import OPTIMIZERS
 from fastsvm.problem import Problem, Samples
 from tables import (
+    LOSSES,
     THREADS,
     assert_close,
     assert_same_bits,
@@ -19,6 +22,7 @@ from tables import (
     gradient,
     in_float64,
     make_problem,
+    pairwise,
     run_epoch,
     scores,
 )
@@ -41,9 +45,6 @@ STORED = (
 LARGE_SHAPES = ((203, 65, 257), (2101, 65, 64), (9001, 3, 65))
 MIDDLE = (203, 65, 257)
 
-shapes = pytest.mark.parametrize("shape", [(57, d, c) for c in CLASSES for d in FEATURES], ids=str)
-large_shapes = pytest.mark.parametrize("shape", LARGE_SHAPES, ids=str)
-
 
 def compare_all(case, n_threads=2):
     """Objective, all gradients, scores and correct samples of ``make_problem(*case)`` with the reference in float64."""
@@ -65,22 +66,27 @@ def compare_all(case, n_threads=2):
 
 
 class TestAgainstReference:
-    @shapes
-    @pytest.mark.parametrize("dtype", ["float64", "float32"])
-    def test_shapes_and_losses(self, shape, dtype, loss):
-        compare_all((shape, (dtype, "float32"), False, loss))
+    @pytest.mark.parametrize(
+        ("classes", "features", "dtype", "loss", "standardized"),
+        [(classes, *rest) for classes in CLASSES for rest in pairwise(FEATURES, ["float64", "float32"], LOSSES, [False, True])],
+        ids=str,
+    )
+    def test_shapes_and_losses(self, classes, features, dtype, loss, standardized):
+        compare_all(((57, features, classes), (dtype, "float32"), standardized, loss))
 
-    @shapes
-    @pytest.mark.parametrize("stored", STORED, ids=str)
-    def test_shapes_and_storage_types(self, shape, stored):
-        compare_all((shape, stored, True))
+    @pytest.mark.parametrize(
+        ("stored", "features", "classes", "loss", "standardized"),
+        pairwise(STORED, FEATURES, CLASSES, LOSSES, [False, True]),
+        ids=str,
+    )
+    def test_storage_types(self, stored, features, classes, loss, standardized):
+        compare_all(((57, features, classes), stored, standardized, loss))
 
-    @large_shapes
-    @pytest.mark.parametrize("stored", STORED[:2], ids=str)
+    @pytest.mark.parametrize(("shape", "loss", "stored"), pairwise(LARGE_SHAPES, LOSSES, STORED[:2]), ids=str)
     def test_many_rows(self, shape, stored, loss):
         compare_all((shape, stored, False, loss))
 
-    @pytest.mark.parametrize("stored", STORED, ids=str)
+    @pytest.mark.parametrize(("stored", "loss"), [*zip(STORED, cycle(LOSSES), strict=False)], ids=str)
     def test_every_level(self, level, stored, loss):
         compare_all((MIDDLE, stored, True, loss))
 
@@ -97,19 +103,16 @@ class TestAgainstReference:
         np.testing.assert_allclose(dW[0], np.float64(X[0]), rtol=1e-5)
 
     @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-    @pytest.mark.parametrize("where", ["own class", "another class"])
-    @pytest.mark.parametrize("position", [0, 31, 32, 69])
-    def test_a_score_that_is_not_finite_is_a_nan_loss(self, loss, bad, where, position):
+    def test_a_score_that_is_not_finite_is_a_nan_loss(self, loss, bad):
         W, b, problem = make_problem((33, 5, 70), ("float64", "float64"), False, loss)
-        b, y = b.copy(), problem.y.copy()
-        b[position] = bad
-        y[:] = position if where == "own class" else (position + 1) % 70
-        assert np.isnan(native.evaluate(W, b, problem._replace(y=y), 1)[0])
+        for position, beyond in product((0, 31, 32, 69), (0, 1)):  # the samples' own class, another one
+            wrong, y = b.copy(), np.full(33, (position + beyond) % 70)
+            wrong[position] = bad
+            assert np.isnan(native.evaluate(W, wrong, problem._replace(y=y), 1)[0]), (position, beyond)
 
 
 class TestThreads:
-    @large_shapes
-    @pytest.mark.parametrize("stored", [STORED[0], STORED[3]], ids=str)
+    @pytest.mark.parametrize(("shape", "loss", "stored"), pairwise(LARGE_SHAPES, LOSSES, [STORED[0], STORED[3]]), ids=str)
     def test_passes_have_the_same_bits(self, shape, stored, loss):
         W, b, problem = make_problem(shape, stored, True, loss)
         assert_same_bits([gradient(native, W, b, problem, n) for n in THREADS])
@@ -124,8 +127,9 @@ class TestThreads:
 
 
 class TestEpoch:
-    @pytest.mark.parametrize("batch_size", [1, 15, 16, 100, 203])
-    @pytest.mark.parametrize("intercept", [True, False])
+    @pytest.mark.parametrize(
+        ("batch_size", "loss", "intercept"), pairwise([1, 15, 16, 100, 203], LOSSES, [True, False]), ids=str
+    )
     def test_against_the_reference(self, loss, batch_size, intercept):
         W, b, problem = make_problem(MIDDLE, ("float64", "float64"), True, loss)
         b = b if intercept else None
@@ -168,8 +172,7 @@ class TestCandidates:
         factors = np.linspace(1.0, -0.5, k)
         return np.multiply.outer(factors, W).astype(W.dtype), np.multiply.outer(factors, b).astype(b.dtype), problem
 
-    @pytest.mark.parametrize("case", CASES, ids=str)
-    @pytest.mark.parametrize("dtypes", STORED[:4], ids=str)
+    @pytest.mark.parametrize(("case", "dtypes", "loss"), pairwise(CASES, STORED[:4], LOSSES), ids=str)
     def test_is_that_of_single_passes(self, case, dtypes, loss):
         Ws, bs, problem = self.make(case, dtypes, loss)
         for intercepts in (bs, None):
@@ -200,18 +203,18 @@ class TestCandidates:
 class TestRows:
     """The losses of rows of every length about the vectors', from scores that need no product."""
 
-    @pytest.mark.parametrize("n_classes", [2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100])
     @pytest.mark.parametrize("dtype", ["float64", "float32"])
-    def test_every_class_in_every_place(self, level, loss, dtype, n_classes):
-        rng = np.random.default_rng(n_classes)
-        given, y = rng.normal(size=(4 * n_classes, n_classes)).astype(dtype), np.arange(4 * n_classes) % n_classes
-        given[n_classes : 2 * n_classes] = np.round(given[n_classes : 2 * n_classes])  # ties
-        given[2 * n_classes + np.arange(n_classes), np.arange(n_classes)] += 9  # no violation
-        expected = np.empty(given.shape)
-        value64 = reference.score_loss(given.astype(np.float64), y, loss, None, expected)
-        dscores = np.empty_like(given)
-        assert_close(native.score_loss(given, y, loss, None, dscores, 1), value64, dtype)
-        assert_close(dscores, expected, dtype)
+    def test_every_class_in_every_place(self, level, loss, dtype):
+        for n_classes in (2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100):
+            rng = np.random.default_rng(n_classes)
+            given, y = rng.normal(size=(4 * n_classes, n_classes)).astype(dtype), np.arange(4 * n_classes) % n_classes
+            given[n_classes : 2 * n_classes] = np.round(given[n_classes : 2 * n_classes])  # ties
+            given[2 * n_classes + np.arange(n_classes), np.arange(n_classes)] += 9  # no violation
+            expected = np.empty(given.shape)
+            value64 = reference.score_loss(given.astype(np.float64), y, loss, None, expected)
+            dscores = np.empty_like(given)
+            assert_close(native.score_loss(given, y, loss, None, dscores, 1), value64, dtype)
+            assert_close(dscores, expected, dtype)
 
     @pytest.mark.parametrize("dtype", ["float64", "float32"])
     def test_all_levels_have_the_same_bits(self, loss, dtype):
@@ -267,10 +270,9 @@ class TestExponential:
         assert self.second(np.array([-np.finfo(dtype).max], dtype))[0] == 0.0
 
     @pytest.mark.parametrize("dtype", ["float32", "float64"])
-    @pytest.mark.parametrize("n", [2, 16, 64, 128])
-    def test_of_zero_is_one(self, level, dtype, n):
+    def test_of_zero_is_one(self, level, dtype):
         # n equal scores: probabilities of exactly 1 / n, a power of two.
-        for score in (0.0, 3.3, -1e6):
+        for n, score in product((2, 16, 64, 128), (0.0, 3.3, -1e6)):
             dscores = np.full((1, n), score, dtype)
             native.score_loss(dscores.copy(), np.array([0]), Softmax(), None, dscores, 1)
             assert (dscores[0, 1:] == 1 / n).all()

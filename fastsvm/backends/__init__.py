@@ -27,6 +27,12 @@ sample_weight, out, n_threads)``                                       (k, n_sam
 coefficients, losses, n_threads)``                                     ``losses``; returns (updates made, n_correct)
 =====================================================================  ==========================================
 
+``samples.X`` is an array or, with ``samples.is_sparse``, a ``scipy.sparse.csr_array``: ``data`` of float32 or float64,
+``indices`` and ``indptr`` both int32 or both int64, in canonical format and in range; each may be read-only. Then
+``samples.mean`` is ``None``, and ``samples.inverse_scale`` may be given alone. Every function takes it but ``data_gradient``,
+whose callers refuse it; none makes an array of the size that dense samples would have. Results are those of the same samples
+stored densely, but for rounding. Only a weight that is not finite may go unnoticed, where no sample has a number for it.
+
 ``n_correct`` counts samples whose largest score (the first of them in a tie) is their class's. The loss is NaN where a
 score is not finite, which also catches NaN and infinity in ``X``, ``W`` and ``b``.
 

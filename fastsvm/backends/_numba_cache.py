@@ -25,7 +25,17 @@ from numba.misc.appdirs import AppDirs
 
 from fastsvm.backends._numba_registered import rebind
 
-SOURCES = ("_numba_vectors.py", "_numba_leaves.py", "_numba_rules.py", "_numba_tiles.py", "_numba_loops.py", "_numba_cache.py")
+SOURCES = (
+    "_numba_vectors.py",
+    "_numba_leaves.py",
+    "_numba_rules.py",
+    "_numba_tiles.py",
+    "_numba_loops.py",
+    "_numba_combinations.py",
+    "_numba_csr.py",
+    "_numba_sparse.py",
+    "_numba_cache.py",
+)
 
 
 def source_digest() -> str:
@@ -110,7 +120,7 @@ def compiled(loop: Callable[..., Any], parallel: bool, own: tuple[tuple[str, Any
     named = FunctionType(loop.__code__, loop.__globals__, f"{loop.__name__}_{'parallel' if parallel else 'serial'}")
     named.__qualname__ = named.__name__
     named.__module__ = loop.__module__
-    dispatcher: Any = njit(parallel=parallel, nogil=True, error_model="numpy")(named)
+    dispatcher: Any = njit(parallel=parallel, nogil=True, error_model="numpy", no_cfunc_wrapper=True)(named)
     if not own:
         with contextlib.suppress(RuntimeError):  # no locator: it stays uncached
             dispatcher._cache = _Cache(named)

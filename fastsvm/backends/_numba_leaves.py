@@ -24,11 +24,14 @@ from fastsvm.backends._numba_vectors import (
 )
 
 #: Division follows IEEE 754, and every operation is rounded as written, so that the updates agree with NumPy's.
-leaf: Any = njit(nogil=True, error_model="numpy")
+#: Nothing but other compiled functions calls a leaf, and what Python would call it by takes a quarter of the compilation.
+leaf: Any = njit(nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 #: For sums of products only: the order of the sum is the compiler's, and a product may be fused with its addition. Nothing
 #: here lets it assume that NaN or infinity do not occur.
-product_leaf: Any = njit(nogil=True, error_model="numpy", fastmath={"reassoc", "contract"})
+product_leaf: Any = njit(
+    nogil=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, fastmath={"reassoc", "contract"}
+)
 
 
 # Losses. Each takes the scores s of one row, its class y and the margin Δ, fills dscores and returns the loss. At a kink the
@@ -98,7 +101,59 @@ def softmax(s: Any, y: int, delta: Any, dscores: Any) -> Any:
     return np.log(total) - (s[y] - largest)
 
 
-LOSSES = (weston_watkins, weston_watkins_squared, crammer_singer, softmax)
+@leaf
+def smoothed_weston_watkins(s: Any, y: int, delta: Any, dscores: Any) -> Any:
+    """``Σ_{j≠y} φ(m_j)``, φ(m) = m²/2 in [0, 1] and m − ½ beyond; gradient ``clip(m_j, 0, 1)``, minus their sum for y."""
+    zero, one, half = s.dtype.type(0), s.dtype.type(1), s.dtype.type(0.5)
+    value = total = zero
+    for j in range(len(s)):
+        margin = s[j] - s[y] + delta
+        violation = margin if (margin > zero) & (j != y) else zero
+        dscores[j] = min(violation, one)
+        value += dscores[j] * (violation - half * dscores[j])
+        total += dscores[j]
+    dscores[y] = -total
+    return value
+
+
+@leaf
+def smoothed_crammer_singer(s: Any, y: int, delta: Any, dscores: Any) -> Any:
+    """The largest ``Σ a_j m_j − ½‖a‖²`` over ``a ≥ 0, Σ a_j ≤ 1``; gradient ``a_j = max(0, m_j − t)``, minus their sum for y.
+
+    t rises from what is below it by Newton's method on ``Σ_j max(0, m_j − t) = 1``, until no more margins fall below it.
+    """
+    zero, one, half = s.dtype.type(0), s.dtype.type(1), s.dtype.type(0.5)
+    largest = 1 if y == 0 else 0
+    for j in range(len(s)):
+        if j != y and s[j] > s[largest]:
+            largest = j
+    t = max(zero, s[largest] - s[y] + delta - one)
+    before = -1
+    while True:
+        excess, count = -one, 0
+        for j in range(len(s)):
+            rest = s[j] - s[y] + delta - t
+            if j != y and rest > zero:
+                excess += rest
+                count += 1
+        if not excess > zero:
+            break
+        t += excess / s.dtype.type(count)
+        if count == before:
+            break
+        before = count
+    value = total = zero
+    for j in range(len(s)):
+        margin = s[j] - s[y] + delta
+        dscores[j] = max(zero, margin - t) if j != y else zero
+        if dscores[j] > zero:
+            value += dscores[j] * (margin - half * dscores[j])
+        total += dscores[j]
+    dscores[y] = -total
+    return value
+
+
+LOSSES = (weston_watkins, weston_watkins_squared, crammer_singer, softmax, smoothed_weston_watkins, smoothed_crammer_singer)
 
 
 @leaf
@@ -115,7 +170,11 @@ def row_loss(loss: int, s: Any, y: int, parameters: Any, dscores: Any) -> float:
         return np.float64(weston_watkins_squared(s, y, delta, dscores))
     if loss == 2:
         return np.float64(crammer_singer(s, y, delta, dscores))
-    return np.float64(softmax(s, y, delta, dscores))
+    if loss == 3:
+        return np.float64(softmax(s, y, delta, dscores))
+    if loss == 4:
+        return np.float64(smoothed_weston_watkins(s, y, delta, dscores))
+    return np.float64(smoothed_crammer_singer(s, y, delta, dscores))
 
 
 @leaf

@@ -83,12 +83,12 @@ def finish_intercept(b: Any, alpha: float, out: Outputs, work: Workspace, wave: 
 
 
 @leaf
-def penalty(b: Any, data: Data, squares: Any) -> float:
-    """``alpha ½‖W‖² + alpha_intercept ½‖b‖²``, from the slices' sums of squares of W."""
+def penalty(b: Any, data: Data, squares: Any, scale: float) -> float:
+    """``alpha ½‖W‖² + alpha_intercept ½‖b‖²``, from the slices' sums of squares of W / scale."""
     value = 0.0
     if data.alpha > 0:
         for s in range(len(squares)):
-            value += 0.5 * data.alpha * squares[s]
+            value += 0.5 * data.alpha * (scale * scale * squares[s])
     if data.alpha_intercept > 0:
         value += 0.5 * data.alpha_intercept * sum_of_squares(b)
     return value
@@ -136,7 +136,7 @@ def run(
                 loss += work.totals[j, 0]
                 n_correct += int(work.totals[j, 1])
             if hi == end:
-                out.losses[update] = loss / (end - begin) + penalty(b, data, work.squares)
+                out.losses[update] = loss / (end - begin) + penalty(b, data, work.squares, 1.0)
                 if rule != STORE and not np.isfinite(out.losses[update]):
                     return update + 1, n_correct
             if len(out.x):
@@ -164,7 +164,7 @@ def losses(W: Any, b: Any, data: Data, work: Workspace, chunk_rows: int, out: An
     in_each, classes = len(work.squares) // len(out), len(W) // len(out)
     for j in range(len(out)):
         own = b[j * classes : (j + 1) * classes] if len(b) else b
-        out[j] = out[j] / data.n_samples + penalty(own, data, work.squares[j * in_each : (j + 1) * in_each])
+        out[j] = out[j] / data.n_samples + penalty(own, data, work.squares[j * in_each : (j + 1) * in_each], 1.0)
 
 
 def score_loss(

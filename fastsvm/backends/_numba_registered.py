@@ -40,6 +40,7 @@ def as_leaf(function: Callable[..., Any]) -> Any:
     return function if isinstance(function, Dispatcher) else njit(nogil=True, error_model="numpy")(function)
 
 
+@functools.cache
 def for_trial(function: Callable[..., Any]) -> Any:
     """The same with indices checked."""
     return njit(error_model="numpy", boundscheck=True)(getattr(function, "py_func", function))

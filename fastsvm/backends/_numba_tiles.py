@@ -26,7 +26,7 @@ LINES = 128  #: bytes that one request fetches: a cache line and its neighbour
 class Data(NamedTuple):
     """What a pass reads, and the numbers that go with it."""
 
-    X: Any  # (n_samples, bytes of a row) uint8: every storage type looks alike, and one compilation serves them all
+    X: Any  # (n_samples, bytes of a row) uint8: one compilation serves all storage types; empty for CSR samples
     storage: int  # place of its type in STORAGE
     in_place: bool  # whether rows are T as stored, not standardised, and whole vectors
     mean: Any  # (n_features,) T

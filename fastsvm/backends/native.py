@@ -14,7 +14,7 @@ import numpy as np
 
 from fastsvm import _native
 from fastsvm.backends import ranking
-from fastsvm.losses import CrammerSinger, Loss, Softmax, WestonWatkins
+from fastsvm.losses import CrammerSinger, Loss, SmoothedCrammerSinger, SmoothedWestonWatkins, Softmax, WestonWatkins
 from fastsvm.problem import Problem, Samples
 
 #: Codes of kernels.h, in its order.
@@ -47,31 +47,44 @@ def _loss_code(loss: Loss) -> dict[str, Any]:
         return {"loss": 1 if loss.squared else 0, "delta": loss.delta}
     if isinstance(loss, CrammerSinger):
         return {"loss": 2, "delta": loss.delta}
+    if isinstance(loss, (SmoothedWestonWatkins, SmoothedCrammerSinger)):
+        return {"loss": 4 if isinstance(loss, SmoothedWestonWatkins) else 5, "delta": loss.delta}
     assert isinstance(loss, Softmax)
     return {"loss": 3, "delta": 0.0}
 
 
-def _threads(n_threads: int, n_rows: int, W: np.ndarray) -> int:
-    return n_threads if n_rows * W.size >= SERIAL_PRODUCTS else 1
+def _refuse_smoothed(loss: Loss) -> None:
+    if isinstance(loss, (SmoothedWestonWatkins, SmoothedCrammerSinger)):
+        raise TypeError(f"loss must be one that is known many rows at a time; got {loss!r}")
+
+
+def _threads(n_threads: int, samples: Samples, W: np.ndarray, batch_size: int = 0) -> int:
+    if samples.is_sparse:  # of an epoch the kernel decides: what an update takes depends on its rule
+        return n_threads if batch_size or samples.X.nnz * (W.size // W.shape[-1]) >= SERIAL_PRODUCTS else 1
+    return n_threads if (batch_size or samples.n_rows) * W.size >= SERIAL_PRODUCTS else 1
+
+
+def _entries(samples: Samples) -> dict[str, Any]:
+    X = samples.X
+    stored = {"X": X.data, "indices": X.indices, "indptr": X.indptr} if samples.is_sparse else {"X": X}
+    return {**stored, "storage": STORAGE[samples.storage], "mean": samples.mean, "inverse_scale": samples.inverse_scale}
 
 
 def _run(
     W: np.ndarray, b: np.ndarray | None, problem: Problem, n_threads: int, batch_size: int = 0, **wanted: Any
 ) -> tuple[int, int]:
     samples = problem.samples
-    n_threads = _threads(n_threads, batch_size or len(samples.X), W)
+    n_threads = _threads(n_threads, samples, W, batch_size)
     return _native.run(
-        W, b, samples.X, STORAGE[samples.storage], samples.mean, samples.inverse_scale, n_threads,
-        y=problem.y, sample_weight=problem.sample_weight, **_loss_code(problem.loss), alpha=problem.alpha,
+        W, b, **_entries(samples), n_threads=n_threads, least_shared=SERIAL_PRODUCTS, y=problem.y,
+        sample_weight=problem.sample_weight, **_loss_code(problem.loss), alpha=problem.alpha,
         alpha_intercept=problem.alpha_intercept, batch_size=batch_size, **wanted,
     )  # fmt: skip
 
 
 def scores(W: np.ndarray, b: np.ndarray | None, samples: Samples, out: np.ndarray, n_threads: int) -> None:
     """``out = X Wᵀ + b``."""
-    threads = _threads(n_threads, len(samples.X), W)
-    storage = STORAGE[samples.storage]
-    _native.run(W, b, samples.X, storage, samples.mean, samples.inverse_scale, threads, scores=out)
+    _native.run(W, b, **_entries(samples), n_threads=_threads(n_threads, samples, W), scores=out)
 
 
 def top_k(
@@ -112,6 +125,7 @@ def evaluate(W: np.ndarray, b: np.ndarray | None, problem: Problem, n_threads: i
 
 def losses(Ws: np.ndarray, bs: np.ndarray | None, problem: Problem, out: np.ndarray, n_threads: int) -> None:
     """Objective of each candidate, from one read of the samples."""
+    _refuse_smoothed(problem.loss)
     _run(Ws, bs, problem, n_threads, losses=out)
 
 
@@ -119,17 +133,14 @@ def candidate_scores(Ws: np.ndarray, bs: np.ndarray | None, samples: Samples, ou
     """Scores of each candidate, rows up to a constant."""
     n_candidates, n_classes, n_features = Ws.shape
     if n_candidates > 1:
-        made, _ = _native.run(
-            Ws, bs, samples.X, STORAGE[samples.storage], samples.mean, samples.inverse_scale,
-            _threads(n_threads, len(samples.X), Ws), scores=out,
-        )  # fmt: skip
+        made, _ = _native.run(Ws, bs, **_entries(samples), n_threads=_threads(n_threads, samples, Ws), scores=out)
         if made >= 0:
             return
     group = max(1, -(-WIDE_CLASSES // n_classes))
     for first in range(0, n_candidates, group):
         part = slice(first, first + group)
         W = Ws[part].reshape(-1, n_features)
-        side_by_side = np.empty((len(samples.X), len(W)), Ws.dtype)
+        side_by_side = np.empty((samples.n_rows, len(W)), Ws.dtype)
         scores(W, None if bs is None else bs[part].reshape(-1), samples, side_by_side, n_threads)
         out[part] = side_by_side.reshape(len(out[0]), -1, n_classes).transpose(1, 0, 2)
 
@@ -145,6 +156,7 @@ def combination_losses(
     n_threads: int,
 ) -> None:
     """Mean loss at each combination of given scores."""
+    _refuse_smoothed(loss)
     threads = n_threads if scores[0].size * len(coefficients) >= SERIAL_PARAMETERS else 1
     code = _loss_code(loss)
     _native.combination_losses(scores, coefficients, base, y, sample_weight, code["loss"], code["delta"], out, threads)
@@ -161,6 +173,7 @@ def numerical_gradient(
     n_threads: int,
 ) -> None:
     """Difference quotients of the objective, those of a weight from the one column of the scores that it changes."""
+    _refuse_smoothed(problem.loss)
     base = np.empty((len(problem.y), len(W)), W.dtype)
     scores(W, b, problem.samples, base, n_threads)
     _run(W, b, problem, n_threads, scores=base, dW=dW, db=db, h=h, central=central)

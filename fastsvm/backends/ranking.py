@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fastsvm.problem import Samples
+from fastsvm.sparse import take_slice
 
 #: Scores held at a time.
 BLOCK = 1 << 18
@@ -39,7 +40,6 @@ def top_k(
     rows = max(1, BLOCK // len(W))
     block = np.empty((min(rows, len(classes)), len(W)), W.dtype)
     for start in range(0, len(classes), rows):
-        X = samples.X[start : start + rows]
-        end = start + len(X)
-        score(W, b, samples._replace(X=X), block[: len(X)], n_threads)
-        rank(block[: len(X)], classes[start:end], None if top_scores is None else top_scores[start:end])
+        end = min(start + rows, len(classes))
+        score(W, b, samples._replace(X=take_slice(samples.X, slice(start, end))), block[: end - start], n_threads)
+        rank(block[: end - start], classes[start:end], None if top_scores is None else top_scores[start:end])

@@ -13,18 +13,29 @@ import numpy as np
 
 from fastsvm.backends import UPDATES, without_decay
 from fastsvm.backends.ranking import rank
-from fastsvm.losses import CrammerSinger, Loss, RegisteredLoss, Softmax, WestonWatkins
+from fastsvm.losses import (
+    CrammerSinger,
+    Loss,
+    RegisteredLoss,
+    SmoothedCrammerSinger,
+    SmoothedWestonWatkins,
+    Softmax,
+    WestonWatkins,
+)
 from fastsvm.problem import Problem, Samples
+from fastsvm.sparse import Rows
 from fastsvm.storage import as_numbers
 
 #: What is not finite ends in a NaN loss, which the caller reports; NumPy need not warn as well.
 quiet = np.errstate(over="ignore", invalid="ignore")
 
 
-def widen(samples: Samples, dtype: np.dtype, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
-    """Samples as the score function sees them: in ``dtype`` and standardised."""
-    x = as_numbers(samples.X[rows], dtype)
-    if samples.mean is not None:
+def widen(samples: Samples, dtype: np.dtype, rows: np.ndarray | slice = slice(None)) -> Rows:
+    """Samples as the score function sees them: in ``dtype`` and standardised. What is sparse stays so."""
+    x: Rows = as_numbers(samples.X[rows], dtype)
+    if samples.is_sparse and samples.inverse_scale is not None:
+        x.data *= samples.inverse_scale[x.indices]
+    elif samples.mean is not None:
         x = (x - samples.mean) * samples.inverse_scale
     return x
 
@@ -32,6 +43,13 @@ def widen(samples: Samples, dtype: np.dtype, rows: np.ndarray | slice = slice(No
 def plain(leaf: Callable[..., Any]) -> Callable[..., Any]:
     """A user's leaf as Python has it, compiled or not."""
     return getattr(leaf, "py_func", leaf)
+
+
+def threshold(violations: np.ndarray) -> np.ndarray:
+    """The least t ≥ 0 of each row with ``Σ_j max(0, v_j − t) ≤ 1``: of the k largest v, (their sum − 1) / k for the right k."""
+    falling = -np.sort(-violations, axis=1)
+    t = (falling.cumsum(axis=1) - 1) / np.arange(1, violations.shape[1] + 1, dtype=violations.dtype)
+    return np.maximum(0, t.max(axis=1))
 
 
 def loss_rows(scores: np.ndarray, y: np.ndarray, loss: Loss) -> tuple[np.ndarray, np.ndarray]:
@@ -62,6 +80,13 @@ def loss_rows(scores: np.ndarray, y: np.ndarray, loss: Loss) -> tuple[np.ndarray
         largest = np.where(others, margins, -np.inf).argmax(axis=1)
         values = np.maximum(0, margins[rows, largest])
         dscores[rows, largest] = values > 0
+    elif isinstance(loss, (SmoothedWestonWatkins, SmoothedCrammerSinger)):
+        violations = np.where(others & (margins > 0), margins, 0)
+        if isinstance(loss, SmoothedCrammerSinger):
+            dscores[:] = np.maximum(0, violations - threshold(violations)[:, None])
+        else:
+            dscores[:] = np.minimum(violations, 1)
+        values = (dscores * (violations - dscores / 2)).sum(axis=1)
     dscores[rows, y] = -dscores.sum(axis=1)
     return values, dscores
 
@@ -102,7 +127,7 @@ def top_k(
     n_threads: int = 1,
 ) -> None:
     """Classes of the largest scores, and these scores."""
-    out = np.empty((len(samples.X), len(W)), dtype=W.dtype)
+    out = np.empty((samples.n_rows, len(W)), dtype=W.dtype)
     scores(W, b, samples, out)
     rank(out, classes, top_scores)
 
@@ -173,6 +198,8 @@ def numerical_gradient(
 ) -> None:
     """Difference quotients of the objective: one weight changes one column of the scores, by ``± h x``."""
     x = widen(problem.samples, W.dtype)
+    if problem.samples.is_sparse:
+        x = x.tocsc()
     base = np.empty((len(problem.y), len(W)), W.dtype)
     scores(W, b, problem.samples, base)
     weight = np.ones(len(base)) if problem.sample_weight is None else problem.sample_weight
@@ -188,7 +215,8 @@ def numerical_gradient(
     extra = 0.0 if central else h / 2  # of ((w + h)² − w²) / 2h
     for c in range(len(W)):
         for f in range(W.shape[1]):
-            dW[c, f] = quotient(c, x[:, f]) + problem.alpha * (W[c, f] + extra)
+            column = x[:, [f]] @ np.ones(1) if problem.samples.is_sparse else x[:, f]
+            dW[c, f] = quotient(c, column) + problem.alpha * (W[c, f] + extra)
         if b is not None and db is not None:
             db[c] = quotient(c, np.ones(len(base))) + problem.alpha_intercept * (b[c] + extra)
 

@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from fastsvm.cli.options import DATA, option
+from fastsvm.sparse import Rows, is_sparse
 from fastsvm.storage import storage_name
 
 if TYPE_CHECKING:
@@ -27,21 +28,22 @@ DataPath = Annotated[
 Part = Annotated[str | None, option("--part NAME", "train or test.", DATA, default="test where there is one, else all")]
 
 
-DenseLimit = Annotated[
-    int | None,
-    option("--dense-limit BYTES", "Most memory svmlight data may take; it is made dense.", DATA, default="4294967296"),
-]
+Dense = Annotated[bool, option("--dense", "Make samples of a sparse file dense, which can then be centred.", DATA)]
 
 
-def load_data(source: str, model: Model | None = None, *, dense_limit: int | None = None) -> Dataset:
+def load_data(source: str, model: Model | None = None, *, dense: bool = False) -> Dataset:
     """The data set at a path, or the built-in one. A model tells how many features there are where a file cannot."""
     from fastsvm import datasets
 
-    limit = {} if dense_limit is None else {"dense_limit": dense_limit}
-    return datasets.load(source, n_features=None if model is None else model.n_features, **limit)
+    return datasets.load(source, dense=dense, n_features=None if model is None else model.n_features)
 
 
-def as_dtype(X: np.ndarray, dtype: str | np.dtype | None) -> np.ndarray:
+def drawn(X: Rows, rows: np.ndarray | slice) -> Rows:
+    """Some of the samples, in a form that the library takes."""
+    return X[rows] if is_sparse(X) else np.ascontiguousarray(X[rows])
+
+
+def as_dtype(X: Rows, dtype: str | np.dtype | None) -> Rows:
     """float64 samples as float32 where the computation is in float32, by option or by the model; the rest as it is."""
     if X.dtype != np.float64 or dtype is None or np.dtype(dtype) != np.float32:
         return X
@@ -49,7 +51,7 @@ def as_dtype(X: np.ndarray, dtype: str | np.dtype | None) -> np.ndarray:
         return X.astype(np.float32)
 
 
-def held_out(dataset: Dataset, fraction: float | None, seed: int) -> tuple[Dataset, tuple[np.ndarray, np.ndarray] | None]:
+def held_out(dataset: Dataset, fraction: float | None, seed: int) -> tuple[Dataset, tuple[Rows, np.ndarray] | None]:
     """Take a validation part out of the training part; the test part stays."""
     if fraction is None:
         return dataset, None
@@ -63,7 +65,7 @@ def held_out(dataset: Dataset, fraction: float | None, seed: int) -> tuple[Datas
     return replace(dataset, X=parts.X, y=parts.y), (parts.X_test, parts.y_test)
 
 
-def select_part(dataset: Dataset, part: str | None) -> tuple[str, np.ndarray, np.ndarray]:
+def select_part(dataset: Dataset, part: str | None) -> tuple[str, Rows, np.ndarray]:
     """Name, samples and labels of the part asked for."""
     from fastsvm.validation import check_choice
 
@@ -78,15 +80,20 @@ def select_part(dataset: Dataset, part: str | None) -> tuple[str, np.ndarray, np
     return "test", dataset.X_test, dataset.y_test
 
 
-def load_samples(source: str, part: str | None, model: Model, *, dense_limit: int | None = None) -> np.ndarray:
-    """Samples to predict: a bare .npy array, or a part of a data set whose labels are left aside."""
+def load_samples(source: str, part: str | None, model: Model, *, dense: bool = False) -> Rows:
+    """Samples to predict: a bare .npy array or CSR .npz, or a part of a data set whose labels are left aside."""
+    from fastsvm.datasets.tables import holds_csr, load_csr
+
     path = Path(source)
-    if path.suffix != ".npy":
-        return select_part(load_data(source, model, dense_limit=dense_limit), part)[1]
+    is_csr = path.suffix == ".npz" and holds_csr(path)
+    if path.suffix != ".npy" and not is_csr:
+        return select_part(load_data(source, model, dense=dense), part)[1]
     from fastsvm.exceptions import DataFormatError
 
     if part is not None:
         raise ValueError(f"part must be left out for an array of samples, which has no parts; got {part!r}")
+    if is_csr:
+        return load_csr(path)
     with path.open("rb"):  # a missing file is not a malformed one
         pass
     try:
@@ -127,4 +134,10 @@ def describe_data(dataset: Dataset) -> dict[str, Any]:
         "classes": dataset.n_classes,
         "dtype": storage_name(dataset.X),
         "test_samples": 0 if dataset.y_test is None else len(dataset.y_test),
+        **({"non_zeros": dataset.X.nnz} if is_sparse(dataset.X) else {}),
     }
+
+
+def storage_of(data: dict[str, Any]) -> str:
+    """How the samples are stored, for people; ``data`` is what `describe_data` tells."""
+    return f"{data['dtype']}, {data['non_zeros']:,} non-zeros" if "non_zeros" in data else data["dtype"]

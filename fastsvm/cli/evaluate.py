@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from fastsvm.cli.data import DataPath, DenseLimit, Part, as_dtype, labels_for, load_data, select_part
+from fastsvm.cli.data import DataPath, Dense, Part, as_dtype, labels_for, load_data, select_part
 from fastsvm.cli.errors import reported
 from fastsvm.cli.options import Backend, Debug, Json, Threads
 from fastsvm.cli.output import count, new_table, print_json, print_pairs, print_table
@@ -24,7 +24,7 @@ def evaluate(
     model: ModelPath,
     data: DataPath,
     part: Part = None,
-    dense_limit: DenseLimit = None,
+    dense: Dense = False,
     backend: Backend = None,
     threads: Threads = None,
     as_json: Json = False,
@@ -41,7 +41,7 @@ def evaluate(
         from fastsvm import backends
 
         loaded = load_model(model)
-        dataset = load_data(str(data), loaded, dense_limit=dense_limit)
+        dataset = load_data(str(data), loaded, dense=dense)
         name, X, y = select_part(dataset, part)
         X = as_dtype(X, loaded.W.dtype)
         where: dict[str, Any] = {"backend": backends.use(backend), "n_threads": threads}

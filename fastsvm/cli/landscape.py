@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from fastsvm.cli.data import DataPath, DenseLimit
+from fastsvm.cli.data import DataPath, Dense
 from fastsvm.cli.errors import reported
 from fastsvm.cli.options import DEFAULTS, OPTIMIZATION, OUTPUT, Backend, Debug, Delta, Json, Seed, Squared, Threads, option
 from fastsvm.cli.output import count, duration, print_json, print_pairs
@@ -65,7 +65,7 @@ def landscape(
     filter_normalize: FilterNormalize = False,
     samples: Samples = None,
     standardize: OwnStandardize = None,
-    dense_limit: DenseLimit = None,
+    dense: Dense = False,
     loss: OwnLoss = None,
     delta: Delta = None,
     squared: Squared = False,
@@ -105,7 +105,7 @@ def landscape(
         check_picture(plot)
         start = starting_point(
             data, model, scale=scale, samples=samples, standardize=standardize, loss=loss, delta=delta, squared=squared,
-            alpha=alpha, dtype=dtype, seed=seed, dense_limit=dense_limit, backend=backend, threads=threads,
+            alpha=alpha, dtype=dtype, seed=seed, dense=dense, backend=backend, threads=threads,
         )  # fmt: skip
         began = time.perf_counter()
         first, second = _directions(start, direction, filter_normalize, plane)

@@ -11,7 +11,7 @@ import typer
 from fastsvm.losses import LOSSES, Loss
 from fastsvm.optimizers import FULL_BATCH, OPTIMIZERS, Optimizer
 from fastsvm.schedules import SCHEDULES, Constant
-from fastsvm.standardization import KINDS
+from fastsvm.standardization import AUTO, KINDS
 from fastsvm.training import DEFAULT_OPTIMIZER, train
 from fastsvm.validation import check_choice, plain_name
 
@@ -56,7 +56,7 @@ Delta = Annotated[float | None, option("--delta X", "Margin of the loss.", OBJEC
 Squared = Annotated[bool, option("--squared", "Square the violations of the margin (weston-watkins).", OBJECTIVE)]
 Alpha = Annotated[float, option("--alpha X", "Strength of the penalty alpha/2 |W|^2.", OBJECTIVE)]
 
-Standardize = Annotated[str, option("--standardize KIND", f"Of each feature: {listed(KINDS)}.", DATA)]
+Standardize = Annotated[str, option("--standardize KIND", f"Of each feature: {listed([AUTO, *KINDS])}.", DATA)]
 Seed = Annotated[int, option("--seed N", "Source of all that is random.")]
 Backend = Annotated[
     str | None, option("--backend NAME", "native, numba or reference.", default="FASTSVM_BACKEND, else the fastest")

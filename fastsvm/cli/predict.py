@@ -10,7 +10,7 @@ from typing import Annotated, Any, TextIO
 
 import numpy as np
 
-from fastsvm.cli.data import DataPath, DenseLimit, Part, as_dtype, load_samples
+from fastsvm.cli.data import DataPath, Dense, Part, as_dtype, load_samples
 from fastsvm.cli.errors import reported
 from fastsvm.cli.evaluate import ModelPath
 from fastsvm.cli.options import OUTPUT, Backend, Debug, Json, Threads, option
@@ -34,7 +34,7 @@ def predict(
     model: ModelPath,
     data: DataPath,
     part: Part = None,
-    dense_limit: DenseLimit = None,
+    dense: Dense = False,
     output: Output = None,
     indices: Indices = False,
     scores: Scores = False,
@@ -46,7 +46,7 @@ def predict(
 ) -> None:
     """Predict the class of each sample.
 
-    DATA may also be an .npy array (samples, features) without labels.
+    DATA may also be an .npy array (samples, features) without labels, or an .npz of scipy.sparse.
     float64 samples are rounded to float32 for a float32 model.
 
     [bold]fastsvm predict model.safetensors new.npy[/bold]
@@ -65,7 +65,7 @@ def predict(
         loaded = load_model(model)
         if top_k is not None:
             check_integer("--top-k", top_k, at_least=1, at_most=loaded.n_classes)
-        X = as_dtype(load_samples(data, part, loaded, dense_limit=dense_limit), loaded.W.dtype)
+        X = as_dtype(load_samples(data, part, loaded, dense=dense), loaded.W.dtype)
         where: dict[str, Any] = {"backend": backend, "n_threads": threads}
         if top_k is not None:
             values = loaded.top_k(X, top_k, **where)[0]

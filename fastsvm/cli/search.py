@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fastsvm import __version__
-from fastsvm.cli.data import DataPath, DenseLimit, as_dtype, describe_data, load_data
+from fastsvm.cli.data import DataPath, Dense, as_dtype, describe_data, load_data, storage_of
 from fastsvm.cli.errors import INTERRUPTED, reported
 from fastsvm.cli.options import (
     DEFAULT_LOSS,
@@ -35,6 +35,7 @@ from fastsvm.cli.progress import EpochProgress
 from fastsvm.cli.train import Dtype, Output, Test
 from fastsvm.files import check_writable
 from fastsvm.search import random_local_search, random_search
+from fastsvm.standardization import choose_kind
 from fastsvm.training.arguments import check_dtype, check_seed
 from fastsvm.validation import check_choice, check_real
 
@@ -72,7 +73,7 @@ def search(
     step: Step = None,
     test: Test = 0.2,
     standardize: Standardize = DEFAULTS["standardize"],
-    dense_limit: DenseLimit = None,
+    dense: Dense = False,
     loss: LossName = DEFAULT_LOSS,
     delta: Delta = None,
     squared: Squared = False,
@@ -107,7 +108,8 @@ def search(
         }  # fmt: skip
         show = SearchProgress(visible=not (as_json or quiet))
         with show.reading(data):
-            dataset = _load(data, test=test, seed=seed, dtype=dtype, dense_limit=dense_limit)
+            dataset = _load(data, test=test, seed=seed, dtype=dtype, dense=dense)
+        settings["standardize"] = choose_kind(settings["standardize"], dataset.X, dense="mean")
         with show.searching(attempts) as callbacks:
             result = METHODS[method](
                 dataset.X, dataset.y, n_attempts=attempts, n_classes=dataset.n_classes, callbacks=callbacks, **settings
@@ -154,13 +156,13 @@ def _log(attempt: Attempt, n_attempts: int) -> None:
         print(f"attempt {attempt.attempt:>{len(str(n_attempts))}}: loss {attempt.loss:.6f}, the best so far")
 
 
-def _load(data: str, *, test: float, seed: int, dtype: str | None, dense_limit: int | None) -> Dataset:
+def _load(data: str, *, test: float, seed: int, dtype: str | None, dense: bool) -> Dataset:
     """The data with a test part, where one is wanted, in the precision asked for."""
     check_seed(seed)
     check_real("test", test, at_least=0.0, below=1.0)
     if dtype is not None:
         check_dtype(dtype)
-    dataset = load_data(data, dense_limit=dense_limit)
+    dataset = load_data(data, dense=dense)
     if test > 0:
         dataset = dataset.split(test, seed)
     X_test = None if dataset.X_test is None else as_dtype(dataset.X_test, dtype)
@@ -213,7 +215,7 @@ def _show(summary: dict[str, Any], result: SearchResult) -> None:
     stopped = " (interrupted)" if result.stop_reason == "interrupted" else ""
     threads = f"{summary['n_threads']} thread{'s' if summary['n_threads'] != 1 else ''}"
     print_pairs([
-        ("data", f"{data['name']}: {shape}, {data['dtype']}"),
+        ("data", f"{data['name']}: {shape}, {storage_of(data)}"),
         ("loss", f"{result.loss_function!r}, alpha {result.alpha:g}"),
         ("search", f"{result.method}{start}, {sizes}"),
         ("run", f"{summary['backend']} backend, {threads}, {summary['dtype']}, seed {summary['seed']}"),

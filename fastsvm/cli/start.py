@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import numpy as np
 
-from fastsvm.cli.data import as_dtype, labels_for, load_data
+from fastsvm.cli.data import as_dtype, drawn, labels_for, load_data
 from fastsvm.cli.options import DATA, OBJECTIVE, OUTPUT, make_loss, option
 from fastsvm.files import check_writable
 from fastsvm.losses import Loss
-from fastsvm.standardization import KINDS
+from fastsvm.sparse import Rows
+from fastsvm.standardization import AUTO, choose_kind
 from fastsvm.validation import WEIGHT_DTYPES, check_choice, check_integer, check_real
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ Samples = Annotated[int | None, option("--samples N", "How many samples of the t
 OwnLoss = Annotated[str | None, option("--loss NAME", "As of train.", OBJECTIVE, default="weston-watkins, or the model's")]
 OwnAlpha = Annotated[float | None, option("--alpha X", "Strength of the penalty.", OBJECTIVE, default="0, or the model's")]
 OwnStandardize = Annotated[
-    str | None, option("--standardize KIND", "As of train.", DATA, default=f"{STANDARDIZE}, or the model's")
+    str | None, option("--standardize KIND", "As of train.", DATA, default=f"{STANDARDIZE}, none if sparse, or the model's")
 ]
 OwnDtype = Annotated[
     str | None, option("--dtype NAME", "Precision of random weights, float32 or float64.", default="float64, or the model's")
@@ -40,7 +41,7 @@ class Start(NamedTuple):
     """Arguments of the landscape's functions, and what a summary says of them."""
 
     W: np.ndarray
-    X: np.ndarray
+    X: Rows
     y: np.ndarray
     objective: dict[str, Any]
     summary: dict[str, Any]
@@ -59,7 +60,7 @@ def starting_point(
     alpha: float | None,
     dtype: str | None,
     seed: int,
-    dense_limit: int | None,
+    dense: bool,
     backend: str | None,
     threads: int | None,
 ) -> Start:
@@ -70,7 +71,7 @@ def starting_point(
     if samples is not None:
         check_integer("samples", samples, at_least=1)
     if model is None:
-        dataset = load_data(data, dense_limit=dense_limit)
+        dataset = load_data(data, dense=dense)
         dtype = check_choice("dtype", "float64" if dtype is None else dtype, WEIGHT_DTYPES)
         X, y = _draw(as_dtype(dataset.X, dtype), dataset.y, samples, seed)
         W, objective = _random_weights(dataset, scale, dtype, seed, standardize)
@@ -81,7 +82,7 @@ def starting_point(
         for name, value in (own | {"squared": squared or None}).items():
             if value is not None:
                 raise ValueError(f"--{name} does not go with --model, which has its own; got {value}")
-        W, X, y, objective = _of_model(model, data, samples, seed, dense_limit)
+        W, X, y, objective = _of_model(model, data, samples, seed, dense)
     chosen: Loss = objective["loss"]
     name = backends.use(backend, chosen)
     statistics = objective["standardization"]
@@ -93,12 +94,12 @@ def starting_point(
     return Start(W, X, y, objective | {"backend": name, "n_threads": threads}, summary)
 
 
-def _draw(X: np.ndarray, y: np.ndarray, samples: int | None, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _draw(X: Rows, y: np.ndarray, samples: int | None, seed: int) -> tuple[Rows, np.ndarray]:
     """So many of the samples, in the order in which they stand."""
     if samples is None or samples >= len(y):
         return X, y
     rows = np.sort(np.random.default_rng(seed).permutation(len(y))[:samples])
-    return np.ascontiguousarray(X[rows]), y[rows]
+    return drawn(X, rows), y[rows]
 
 
 def _random_weights(
@@ -108,20 +109,20 @@ def _random_weights(
     from fastsvm.standardization import fit_standardization
 
     scale = check_real("scale", SCALE if scale is None else scale, above=0.0)
-    kind = check_choice("standardize", (STANDARDIZE if standardize is None else standardize).strip().lower(), KINDS)
+    kind = choose_kind((AUTO if standardize is None else standardize).strip().lower(), dataset.X, dense=STANDARDIZE)
     W = (scale * np.random.default_rng(seed).random((dataset.n_classes, dataset.n_features))).astype(dtype)
     return W, {"b": None, "standardization": fit_standardization(dataset.X, kind)}
 
 
 def _of_model(
-    path: Path, data: str, samples: int | None, seed: int, dense_limit: int | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+    path: Path, data: str, samples: int | None, seed: int, dense: bool
+) -> tuple[np.ndarray, Rows, np.ndarray, dict[str, Any]]:
     from fastsvm.model import load_model
 
     model = load_model(path)
     if list(model.parameters) not in (["W"], ["W", "b"]):
         raise ValueError(f"--model must be linear; {path} holds {model.score_function!r}")
-    dataset = load_data(data, model, dense_limit=dense_limit)
+    dataset = load_data(data, model, dense=dense)
     X, y = _draw(as_dtype(dataset.X, model.W.dtype), labels_for(model, dataset, dataset.y), samples, seed)
     names = ("b", "standardization", "loss", "alpha", "penalize_intercept")
     return model.W, X, y, {name: getattr(model, name) for name in names}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from fastsvm.cli.data import DataPath, DenseLimit
+from fastsvm.cli.data import DataPath, Dense
 from fastsvm.cli.errors import reported
 from fastsvm.cli.options import DEFAULTS, OPTIMIZATION, Backend, Debug, Delta, Json, Seed, Squared, Threads, option
 from fastsvm.cli.output import duration, new_table, print_json, print_pairs, print_table
@@ -60,7 +60,7 @@ def sweep(
     points: Points = None,
     samples: Samples = None,
     standardize: OwnStandardize = None,
-    dense_limit: DenseLimit = None,
+    dense: Dense = False,
     loss: OwnLoss = None,
     delta: Delta = None,
     squared: Squared = False,
@@ -88,7 +88,7 @@ def sweep(
         check_picture(plot)
         start = starting_point(
             data, model, scale=scale, samples=samples, standardize=standardize, loss=loss, delta=delta, squared=squared,
-            alpha=alpha, dtype=dtype, seed=seed, dense_limit=dense_limit, backend=backend, threads=threads,
+            alpha=alpha, dtype=dtype, seed=seed, dense=dense, backend=backend, threads=threads,
         )  # fmt: skip
         began = time.perf_counter()
         W, X, y, objective, summary = start

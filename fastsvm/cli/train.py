@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from fastsvm import __version__
-from fastsvm.cli.data import DataPath, DenseLimit, as_dtype, describe_data, held_out, load_data
+from fastsvm.cli.data import DataPath, Dense, as_dtype, describe_data, held_out, load_data, storage_of
 from fastsvm.cli.errors import INTERRUPTED, reported
 from fastsvm.cli.history import check_history_path, write_history
 from fastsvm.cli.options import (
@@ -47,6 +47,8 @@ from fastsvm.network import ACTIVATIONS, TwoLayer
 from fastsvm.optimizers import FULL_BATCH, OPTIMIZERS, Momentum
 from fastsvm.schedules import SCHEDULES
 from fastsvm.score_functions import LINEAR
+from fastsvm.sparse import Rows
+from fastsvm.standardization import choose_kind
 from fastsvm.training import train as fit
 from fastsvm.training.arguments import check_batch_size, default_epochs
 from fastsvm.validation import plain_name
@@ -112,7 +114,7 @@ def train(
     test: Test = 0.2,
     validation: Validation = None,
     standardize: Standardize = DEFAULTS["standardize"],
-    dense_limit: DenseLimit = None,
+    dense: Dense = False,
     loss: LossName = DEFAULT_LOSS,
     delta: Delta = None,
     squared: Squared = False,
@@ -164,11 +166,10 @@ def train(
         }  # fmt: skip
         show = EpochProgress(visible=not (as_json or quiet))
         with show.reading(data):
-            dataset, validation_part = _prepare(
-                data, test=test, validation=validation, seed=seed, dtype=dtype, dense_limit=dense_limit
-            )
+            dataset, validation_part = _prepare(data, test=test, validation=validation, seed=seed, dtype=dtype, dense=dense)
         if epochs is None:
-            settings["epochs"] = default_epochs(len(dataset.X), check_batch_size(settings["batch_size"], len(dataset.X)))
+            settings["epochs"] = default_epochs(len(dataset.y), check_batch_size(settings["batch_size"], len(dataset.y)))
+        settings["standardize"] = choose_kind(settings["standardize"], dataset.X)
         with show.training(settings["epochs"]) as callback:
             result = fit(
                 dataset.X, dataset.y, n_classes=dataset.n_classes, validation=validation_part, callbacks=[callback], **settings
@@ -198,8 +199,8 @@ def make_score_function(hidden: int | None, activation: str | None) -> TwoLayer 
 
 
 def _prepare(
-    data: str, *, test: float, validation: float | None, seed: int, dtype: str | None, dense_limit: int | None
-) -> tuple[Dataset, tuple[np.ndarray, np.ndarray] | None]:
+    data: str, *, test: float, validation: float | None, seed: int, dtype: str | None, dense: bool
+) -> tuple[Dataset, tuple[Rows, np.ndarray] | None]:
     """The data with a test part, where one is wanted, in the precision asked for, and the validation part."""
     from dataclasses import replace
 
@@ -210,7 +211,7 @@ def _prepare(
     check_real("test", test, at_least=0.0, below=1.0)
     if dtype is not None:
         check_dtype(dtype)
-    dataset = load_data(data, dense_limit=dense_limit)
+    dataset = load_data(data, dense=dense)
     if test > 0:
         dataset = dataset.split(test, seed)
     X_test = None if dataset.X_test is None else as_dtype(dataset.X_test, dtype)
@@ -218,7 +219,7 @@ def _prepare(
 
 
 def _summarize(
-    dataset: Dataset, validation: tuple[np.ndarray, np.ndarray] | None, result: TrainResult, settings: dict[str, Any]
+    dataset: Dataset, validation: tuple[Rows, np.ndarray] | None, result: TrainResult, settings: dict[str, Any]
 ) -> dict[str, Any]:
     """What came out: the content of ``--json`` and of the table."""
     records = list(result.history)
@@ -273,7 +274,7 @@ def _show(summary: dict[str, Any], result: TrainResult) -> None:
     scores = result.score_function
     network = [("network", f"{count(scores.hidden)} hidden units, {scores.activation}")] if isinstance(scores, TwoLayer) else []
     print_pairs([
-        ("data", f"{data['name']}: {shape}, {data['dtype']}"),
+        ("data", f"{data['name']}: {shape}, {storage_of(data)}"),
         *network,
         ("loss", f"{result.loss!r}, alpha {result.alpha:g}"),
         ("optimizer", f"{brief(result.optimizer)}, batches of {summary['batch_size']}"),

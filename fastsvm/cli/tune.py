@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fastsvm.cli.data import DataPath, DenseLimit, as_dtype, load_data
+from fastsvm.cli.data import DataPath, Dense, as_dtype, load_data
 from fastsvm.cli.errors import DIVERGED, INTERRUPTED, complain, reported, warn
 from fastsvm.cli.options import (
     DATA,
@@ -89,7 +89,7 @@ def tune(
     folds: Folds = None,
     holdout: Holdout = None,
     standardize: Standardize = DEFAULTS["standardize"],
-    dense_limit: DenseLimit = None,
+    dense: Dense = False,
     loss: LossName = DEFAULT_LOSS,
     delta: Delta = None,
     squared: Squared = False,
@@ -144,10 +144,10 @@ def tune(
         _check_trials(trials, search)
         show = EpochProgress(visible=not (as_json or quiet))
         with show.reading(data):
-            dataset = _prepare(data, test=test, seed=seed, dtype=dtype, dense_limit=dense_limit)
+            dataset = _prepare(data, test=test, seed=seed, dtype=dtype, dense=dense)
         tuning = _search(dataset, search, show)
         given = {
-            "test": test, "standardize": standardize, "dense_limit": dense_limit, "loss": loss, "delta": delta,
+            "test": test, "standardize": standardize, "dense": dense, "loss": loss, "delta": delta,
             "squared": squared, "hidden": hidden, "activation": activation, "optimizer": optimizer, "momentum": momentum,
             "schedule": schedule, "warmup": warmup, "batch_size": batch_size, "seed": seed, "dtype": dtype, "backend": backend,
         }  # fmt: skip
@@ -232,7 +232,7 @@ def _check_files(output: Path | None, resume: bool, plot: Path | None) -> None:
         check_writable("--plot", plot)
 
 
-def _prepare(data: str, *, test: float, seed: int, dtype: str | None, dense_limit: int | None) -> Dataset:
+def _prepare(data: str, *, test: float, seed: int, dtype: str | None, dense: bool) -> Dataset:
     """The data with a test part, the same that ``fastsvm train`` would test on, in the precision asked for."""
     from fastsvm.training.arguments import check_dtype, check_seed
     from fastsvm.validation import check_real
@@ -241,7 +241,7 @@ def _prepare(data: str, *, test: float, seed: int, dtype: str | None, dense_limi
     check_real("test", test, at_least=0.0, below=1.0)
     if dtype is not None:
         check_dtype(dtype)
-    dataset = load_data(data, dense_limit=dense_limit)
+    dataset = load_data(data, dense=dense)
     if test > 0:
         dataset = dataset.split(test, seed)
     X_test = None if dataset.X_test is None else as_dtype(dataset.X_test, dtype)

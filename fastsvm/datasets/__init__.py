@@ -11,7 +11,7 @@ from fastsvm.datasets import cifar, idx, svmlight, tables
 from fastsvm.datasets.dataset import Dataset
 from fastsvm.datasets.reading import head
 from fastsvm.exceptions import DataFormatError
-from fastsvm.validation import check_integer
+from fastsvm.validation import check_flag, check_integer
 
 __all__ = ["UNDERSTOOD", "Dataset", "load", "load_digits"]
 
@@ -21,7 +21,7 @@ UNDERSTOOD = """\
   a CIFAR-10 folder           the python version (data_batch_1) or the binary version (data_batch_1.bin)
   an IDX folder or file       the MNIST family (train-images-idx3-ubyte), .gz too
   an svmlight file            .svm, .svmlight, .libsvm, .txt, also .gz and .bz2; name_train.* brings name_test.* along
-  an .npz file                X, y and optionally X_test, y_test, class_names
+  an .npz file                X, y and optionally X_test, y_test, class_names; or CSR as of scipy.sparse: X.npz with y.npy
   .npy files                  X.npy with y.npy, or X_train.npy with y_train.npy; X_test.npy with y_test.npy
   a folder that holds exactly one of these folders"""
 
@@ -41,7 +41,7 @@ FILES = (
 )
 
 
-def load(path: str | os.PathLike[str], *, dense_limit: int = 4 << 30, n_features: int | None = None) -> Dataset:
+def load(path: str | os.PathLike[str], *, dense: bool = False, n_features: int | None = None) -> Dataset:
     """Load a data set, whatever its format.
 
     Parameters
@@ -54,13 +54,16 @@ def load(path: str | os.PathLike[str], *, dense_limit: int = 4 << 30, n_features
         - a folder with IDX files (MNIST, Fashion-MNIST, …: ``train-images-idx3-ubyte``, ``t10k-…``, also with .gz), or one IDX
           images file, whose labels file lies beside it; that file alone is loaded, without a test part;
         - an svmlight text file (.svm, .svmlight, .libsvm, .txt, also .gz and .bz2); beside ``name_train.*``, the file
-          ``name_test.*`` is loaded as the test part. Samples become dense float32;
+          ``name_test.*`` is loaded as the test part. Samples are CSR, float32;
         - an .npz archive with the arrays ``X`` and ``y`` and optionally ``X_test`` with ``y_test``, and ``class_names``;
+        - ``X.npz`` or ``X_train.npz`` as :func:`scipy.sparse.save_npz` writes CSR, with ``y.npy`` or ``y_train.npy`` beside it,
+          and optionally ``X_test.npz`` with ``y_test.npy``;
         - a folder with ``X.npy`` and ``y.npy``, or ``X_train.npy`` and ``y_train.npy``, and optionally ``X_test.npy`` and
           ``y_test.npy``, or the path of one of the X files. Samples are mapped from the file, read-only;
         - a folder in which exactly one folder is one of these.
-    dense_limit : int >= 0, default 4 GiB
-        Bytes that the samples of an svmlight file, training and test part together, may take when they are made dense.
+    dense : bool, default False
+        Make CSR samples dense, as suits those of few features or few zeros, which can then be centred: many a file in the
+        format of svmlight holds pixels.
     n_features : int >= 1, optional
         Number of features of svmlight samples, for a file in which the last ones of a model do not occur; by default the
         largest index decides. The other formats know their number.
@@ -68,7 +71,8 @@ def load(path: str | os.PathLike[str], *, dense_limit: int = 4 << 30, n_features
     Returns
     -------
     Dataset
-        ``X`` in the dtype of the file: pixels stay uint8, and uint16 is bfloat16 (see :mod:`fastsvm.storage`).
+        ``X`` in the dtype of the file: pixels stay uint8, and uint16 is bfloat16 (see :mod:`fastsvm.storage`). Sparse samples
+        are a ``scipy.sparse.csr_array``.
         Labels that are not class indices by definition (as CIFAR-10's, or
         those with ``class_names``, are) are replaced by their positions among the sorted labels of the training part;
         ``class_names`` remembers the labels.
@@ -80,8 +84,6 @@ def load(path: str | os.PathLike[str], *, dense_limit: int = 4 << 30, n_features
     DataFormatError
         If a file is truncated, empty, hostile or not what its name or header says; the message names it, what was found and
         what was expected. Nothing in a file is ever executed.
-    ValueError
-        If an svmlight file would exceed ``dense_limit``.
 
     Examples
     --------
@@ -89,7 +91,7 @@ def load(path: str | os.PathLike[str], *, dense_limit: int = 4 << 30, n_features
     >>> fastsvm.datasets.load("digits")
     <Dataset 'digits'; X (1437, 64) uint8; X_test (360, 64); 10 classes: '0', '1', '2', '3', ..., '9'; images 8 x 8>
     """
-    check_integer("dense_limit", dense_limit, at_least=0)
+    check_flag("dense", dense)
     if n_features is not None:
         check_integer("n_features", n_features, at_least=1)
     if not isinstance(path, (str, os.PathLike)):
@@ -99,7 +101,8 @@ def load(path: str | os.PathLike[str], *, dense_limit: int = 4 << 30, n_features
     place = Path(path)
     if not os.fspath(path) or not place.exists():
         raise FileNotFoundError(f"path must be a file or folder; there is no {os.fspath(path)!r}. Understood are\n{UNDERSTOOD}")
-    return _load_folder(place) if place.is_dir() else _load_file(place, dense_limit, n_features)
+    dataset = _load_folder(place) if place.is_dir() else _load_file(place, n_features)
+    return dataset.to_dense() if dense else dataset
 
 
 def load_digits() -> Dataset:
@@ -137,7 +140,7 @@ def _layouts(folder: Path) -> list[str]:
     return [layout for layout, (matches, _) in FOLDERS.items() if matches(names)]
 
 
-def _load_file(path: Path, dense_limit: int, n_features: int | None) -> Dataset:
+def _load_file(path: Path, n_features: int | None) -> Dataset:
     if not path.is_file():
         raise DataFormatError(f"{path}: is neither a file nor a folder")
     start = head(path)
@@ -147,6 +150,6 @@ def _load_file(path: Path, dense_limit: int, n_features: int | None) -> Dataset:
         if matches(path, start):
             return load_format(path)
     if svmlight.is_file(path, start):
-        return svmlight.load_file(path, dense_limit, n_features)
+        return svmlight.load_file(path, n_features)
     beside = f" It lies in a folder that is a data set: give {path.parent}." if _layouts(path.parent) else ""
     raise DataFormatError(f"{path}: is not recognised; it begins with {start[:8]!r}.{beside} Understood are\n{UNDERSTOOD}")

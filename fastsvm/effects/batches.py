@@ -22,6 +22,7 @@ from fastsvm.arguments import prepare
 from fastsvm.losses import Loss, WestonWatkins
 from fastsvm.objective import loss_and_gradient, score_loss_and_gradient
 from fastsvm.prediction import decision_scores
+from fastsvm.sparse import CSR, is_sparse, row_blocks, take_slice
 from fastsvm.standardization import Standardization
 from fastsvm.storage import as_numbers
 from fastsvm.training.arguments import check_batch_size, check_seed
@@ -70,7 +71,7 @@ class BatchStudy:
 
 def batch_gradients(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     batch_sizes: Sequence[int | str] = (1, 4, 16, 64, 256, 1024),
     draws: int = 20,
@@ -115,7 +116,7 @@ def batch_gradients(
         "loss": problem.loss, "standardization": standardization, "backend": backend, "n_threads": n_threads
     }  # fmt: skip
 
-    def data_gradient(X: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def data_gradient(X: np.ndarray | CSR, y: np.ndarray) -> np.ndarray:
         return _flat(*loss_and_gradient(W, X, y, b, **options)[1:])
 
     mean = data_gradient(X, y)
@@ -164,7 +165,7 @@ def _length(vector: np.ndarray) -> float:
 
 def _mean_square(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     b: np.ndarray | None,
     standardization: Standardization | None,
@@ -176,12 +177,12 @@ def _mean_square(
     )
     dscores = score_loss_and_gradient(scores, y, options["loss"], backend=options["backend"])[1] * len(y)
     squares = np.square(dscores, dtype=np.float64).sum(axis=1)
-    total, block = 0.0, max(1, (1 << 17) // X.shape[1])
-    for start in range(0, len(y), block):
-        rows = slice(start, start + block)
-        x = as_numbers(X[rows], W.dtype) if standardization is None else standardization.apply(X[rows], W.dtype)
-        lengths = np.einsum("ij,ij->i", x, x) + (b is not None)
-        total += float(squares[rows] @ lengths)
+    total = 0.0
+    for rows in row_blocks(X, 1 << 17):
+        x = take_slice(X, rows)
+        x = as_numbers(x, W.dtype) if standardization is None else standardization.apply(x, W.dtype)
+        lengths = x.multiply(x).sum(axis=1) if is_sparse(x) else np.einsum("ij,ij->i", x, x)
+        total += float(squares[rows] @ (lengths + (b is not None)))
     return total / len(y)
 
 
@@ -218,7 +219,7 @@ class Duplicates:
 
 
 def duplicated(
-    W: np.ndarray, X: np.ndarray, y: np.ndarray, copies: int = 12, *, b: np.ndarray | None = None, **options: Any
+    W: np.ndarray, X: np.ndarray | CSR, y: np.ndarray, copies: int = 12, *, b: np.ndarray | None = None, **options: Any
 ) -> Duplicates:
     """Repeat every sample and compare loss and gradient: they say the same, at so many times the price.
 
@@ -241,7 +242,8 @@ def duplicated(
     if "sample_weight" in options:
         raise TypeError("sample_weight must not be given: samples are repeated, not weighted")
     loss, dW, db = loss_and_gradient(W, X, y, b, **options)
-    again, dW_again, db_again = loss_and_gradient(W, np.repeat(X, copies, axis=0), np.repeat(y, copies), b, **options)
+    rows = np.repeat(np.arange(X.shape[0]), copies)
+    again, dW_again, db_again = loss_and_gradient(W, X[rows], np.asarray(y)[rows], b, **options)
     once, repeated = _flat(dW, db), _flat(dW_again, db_again)
     size = float(np.abs(once).max())
     return Duplicates(

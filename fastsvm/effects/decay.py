@@ -15,6 +15,7 @@ import numpy.typing as npt
 from fastsvm.effects.runs import Outcome, Runs, plain_rate
 from fastsvm.optimizers import Momentum, Optimizer
 from fastsvm.schedules import Constant
+from fastsvm.sparse import CSR
 from fastsvm.validation import check_finite, check_integer, check_real
 
 #: A curve whose rest brings more than this share of its fall so far is not flat but falls slowly: the rate is too low.
@@ -138,7 +139,7 @@ class DecayStudy:
 
 
 def decay_study(
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: npt.ArrayLike,
     *,
     optimizer: Optimizer | str = Momentum(),

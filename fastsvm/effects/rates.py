@@ -15,6 +15,7 @@ import numpy.typing as npt
 from fastsvm.effects.runs import Runs, last_finite, rated
 from fastsvm.optimizers import SGD, Optimizer
 from fastsvm.schedules import Constant, Schedule
+from fastsvm.sparse import CSR
 from fastsvm.validation import check_real
 
 #: A rate is good if the loss falls by at least this share of what it falls by with the best rate of the study.
@@ -108,7 +109,7 @@ def judge(rates: np.ndarray, curves: np.ndarray, diverged: np.ndarray, initial_l
 
 
 def learning_rates(
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: npt.ArrayLike,
     rates: npt.ArrayLike,
     *,

@@ -13,6 +13,7 @@ from fastsvm.losses import WestonWatkins
 from fastsvm.objective import evaluate
 from fastsvm.optimizers import Optimizer, as_optimizer
 from fastsvm.score_functions import as_score_function
+from fastsvm.standardization import AUTO
 from fastsvm.training import DEFAULT_ALPHA, History, TrainResult, train
 from fastsvm.training.arguments import check_seed, check_standardize, initial_weights
 from fastsvm.validation import check_integer, check_labels, check_samples
@@ -46,14 +47,14 @@ class Runs:
                 raise TypeError(f"{name} must not be given: a comparison sets it itself")
         self.epochs = check_integer("epochs", epochs, at_least=1)
         self.X = check_samples("X", X)
-        self.y = check_labels("y", y, n_samples=len(self.X))
+        self.y = check_labels("y", y, n_samples=self.X.shape[0])
         take = training.get
         self.seed = np.random.SeedSequence() if take("seed", 0) is None else take("seed", 0)
         self.score_function, self.W, self.b = initial_weights(
             as_score_function(take("score_function")), self.X, self.y, take("W"), take("b"), n_classes=take("n_classes"),
             fit_intercept=take("fit_intercept", True), dtype=take("dtype"), rng=check_seed(copy.deepcopy(self.seed)),
         )  # fmt: skip
-        self.standardization = check_standardize(take("standardize", "mean+std"), self.X)
+        self.standardization = check_standardize(take("standardize", AUTO), self.X)
         self.training = {**training, "standardize": self.standardization, "epochs": self.epochs}
         self.options = {name: training.get(name, value) for name, value in DEFAULTS.items()}
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from fastsvm.effects.batches import check_batch_sizes
 from fastsvm.effects.runs import Outcome, Runs
 from fastsvm.optimizers import SGD, Optimizer, as_optimizer
+from fastsvm.sparse import CSR
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ class BatchSizeStudy:
 
 
 def batch_sizes(
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: npt.ArrayLike,
     sizes: Sequence[int | str] = (16, 64, 256, 1024, "full"),
     *,

@@ -26,6 +26,7 @@ from fastsvm.losses import Loss, RegisteredLoss, Softmax, WestonWatkins, as_loss
 from fastsvm.objective import data_gradient, loss_and_gradient, score_loss_and_gradient
 from fastsvm.prediction import decision_scores
 from fastsvm.problem import Problem, Samples
+from fastsvm.sparse import CSR, row_blocks, take_slice
 from fastsvm.standardization import Standardization
 from fastsvm.storage import as_numbers
 from fastsvm.validation import check_choice
@@ -103,7 +104,7 @@ class _Objective:
         if not self.given:
             penalty = reference.penalty(self.W, self.b, problem)
             for rows in self._tiles():
-                tile = problem.samples._replace(X=problem.samples.X[rows])
+                tile = problem.samples._replace(X=take_slice(problem.samples.X, rows))
                 reference.scores(self.W, self.b, tile, self.scores[rows])
         return reference.score_loss(self.scores, problem.y, problem.loss, problem.sample_weight, None) + penalty
 
@@ -118,20 +119,18 @@ class _Objective:
         y, loss, sizes = self.problem.y, self.problem.loss, np.abs(self.scores)
         if not self.given:
             for rows in self._tiles():
-                sizes[rows] = np.abs(reference.widen(self.problem.samples, self.W.dtype, rows)) @ np.abs(self.W).T
+                sizes[rows] = abs(reference.widen(self.problem.samples, self.W.dtype, rows)) @ np.abs(self.W).T
             sizes += 0.0 if self.b is None else np.abs(self.b)
         delta = getattr(loss, "delta", 0.0)
         return _in_doubt(self.scores, eps * (sizes + sizes[np.arange(len(y)), y][:, None] + delta), y, loss)
 
     def _tiles(self) -> list[slice]:
-        n, d = self.problem.samples.X.shape
-        rows = max(1, _TILE // d)
-        return [slice(start, start + rows) for start in range(0, n, rows)]
+        return row_blocks(self.problem.samples.X, _TILE)
 
 
 def check_objective_gradient(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     b: np.ndarray | None = None,
     loss: Loss | str = WestonWatkins(),
@@ -157,8 +156,8 @@ def check_objective_gradient(
         pass a few hundred samples.
     wrt : {"W", "b", "X", "scores"}, default "W"
         Whose gradient: of :func:`fastsvm.loss_and_gradient`, :func:`fastsvm.data_gradient`, or
-        :func:`fastsvm.score_loss_and_gradient` at the scores of these samples. For "X" a float64 copy of it is made; otherwise
-        memory beyond the gradient and the scores is a few times 16 MiB.
+        :func:`fastsvm.score_loss_and_gradient` at the scores of these samples. For "X", which must be dense then, a float64
+        copy of it is made; otherwise memory beyond the gradient and the scores is a few times 16 MiB.
     h : float > 0, optional
         Step; by default 1e-5, and for "X" 1e-5 times the largest absolute value in it where that is above 1, as of pixels.
     n_coordinates, seed, tolerance

@@ -18,13 +18,14 @@ import numpy.typing as npt
 from fastsvm import backends
 from fastsvm.arguments import prepare, raise_non_finite
 from fastsvm.losses import Loss, WestonWatkins
+from fastsvm.sparse import CSR
 from fastsvm.standardization import Standardization
 from fastsvm.validation import check_choice, check_real, check_weights
 
 
 def numerical_objective_gradient(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     b: np.ndarray | None = None,
     loss: Loss | str = WestonWatkins(),

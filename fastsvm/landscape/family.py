@@ -19,6 +19,7 @@ from fastsvm.landscape.directions import check_direction
 from fastsvm.losses import RegisteredLoss
 from fastsvm.prediction import decision_scores
 from fastsvm.problem import Problem
+from fastsvm.sparse import CSR, take_slice
 from fastsvm.standardization import Standardization
 from fastsvm.validation import as_array, check_finite
 
@@ -43,7 +44,7 @@ class Family:
 
     def scores(self, rows: slice = slice(None)) -> np.ndarray:
         """Scores (k, n_rows, n_classes) of the weights, in their dtype; each row up to a number common to its classes."""
-        X = self.problem.samples.X[rows]
+        X = take_slice(self.problem.samples.X, rows)
         how: dict[str, Any] = {
             "standardization": self.standardization, "backend": self.backend, "n_threads": self.n_threads,
         }  # fmt: skip
@@ -86,7 +87,7 @@ class Family:
 
 def family(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     b: np.ndarray | None,
     *directions: tuple[np.ndarray, np.ndarray | None, str],

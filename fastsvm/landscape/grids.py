@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from fastsvm.landscape.family import as_positions, family
 from fastsvm.losses import Loss, WestonWatkins
+from fastsvm.sparse import CSR
 from fastsvm.standardization import Standardization
 
 
@@ -55,7 +56,7 @@ class Plane:
 
 def line(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     direction: np.ndarray,
     a: npt.ArrayLike,
@@ -113,7 +114,7 @@ def line(
 
 def plane(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     direction1: np.ndarray,
     direction2: np.ndarray,

@@ -10,6 +10,7 @@ import numpy as np
 from fastsvm.landscape.envelopes import Envelopes, margin_lines
 from fastsvm.landscape.family import family
 from fastsvm.losses import CrammerSinger, Loss, WestonWatkins
+from fastsvm.sparse import CSR
 from fastsvm.standardization import Standardization
 
 
@@ -35,7 +36,7 @@ class Breakpoints:
 
 def breakpoints(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     direction: np.ndarray,
     b: np.ndarray | None = None,

@@ -12,6 +12,7 @@ from fastsvm.landscape.envelopes import EPS, MOST_HALVINGS, envelopes, minimizer
 from fastsvm.landscape.family import family
 from fastsvm.losses import CrammerSinger, Loss, Softmax, WestonWatkins
 from fastsvm.objective import score_loss_and_gradient
+from fastsvm.sparse import CSR
 from fastsvm.standardization import Standardization
 
 
@@ -36,7 +37,7 @@ class Minimum:
 
 def minimize_along(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     direction: np.ndarray,
     b: np.ndarray | None = None,

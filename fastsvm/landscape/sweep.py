@@ -11,6 +11,7 @@ import numpy.typing as npt
 from fastsvm.landscape.family import as_positions, family
 from fastsvm.losses import Loss, WestonWatkins
 from fastsvm.objective import loss_and_gradient
+from fastsvm.sparse import CSR
 from fastsvm.standardization import Standardization
 
 #: 10⁻¹⁰ … 10⁻¹, those of the lecture.
@@ -48,7 +49,7 @@ class Sweep:
 
 def step_sizes(
     W: np.ndarray,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     b: np.ndarray | None = None,
     loss: Loss | str = WestonWatkins(),

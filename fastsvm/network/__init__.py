@@ -15,8 +15,9 @@ symbol  shape                  meaning
 
 Each block of a batch builds a graph of :mod:`fastsvm.autograd`. A backend gives the loss of its scores and their gradient, with
 which the backward pass starts, and makes the updates; products are NumPy's. Samples are read, widened and standardised a block
-at a time, so there is no float copy of them. Threads share blocks and updates as :mod:`fastsvm.network.team` says: their
-number never changes a bit of the result, given a BLAS whose own threads threadpoolctl can limit.
+at a time, so there is no float copy of them. CSR samples stay CSR; gradients on ``W1`` are dense. Threads share blocks and
+updates as :mod:`fastsvm.network.team` says: their number never changes a bit of the result, given a BLAS whose own threads
+threadpoolctl can limit.
 
 Sources: CS231n, "Neural networks 1 and 2"; K. He et al., "Delving deep into rectifiers", ICCV 2015 (how weights begin).
 """
@@ -29,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastsvm.score_functions import Engine, ScoreFunction
+from fastsvm.sparse import CSR, Rows, is_sparse
 from fastsvm.validation import WEIGHT_DTYPES, check_array, check_choice, check_integer
 
 if TYPE_CHECKING:
@@ -151,12 +153,12 @@ class TwoLayer(ScoreFunction):
         W, b = ([parameters[name].reshape(-1) for name in names if name in parameters] for names in (shapes, intercepts))
         return np.concatenate(W), np.concatenate(b) if b else None
 
-    def forward(self, x: np.ndarray, parameters: dict[str, Any]) -> ag.Node:
+    def forward(self, x: Rows, parameters: dict[str, Any]) -> ag.Node:
         """The graph of the scores of samples ``x``, from parameters that are nodes or arrays."""
         from fastsvm import autograd as ag  # here, so that linear models need not load it
 
-        activation = getattr(ag, self.activation)
-        hidden = activation(ag.linear(x, parameters["W1"], parameters.get("b1")))
+        activation, linear = getattr(ag, self.activation), _sparse_linear if is_sparse(x) else ag.linear
+        hidden = activation(linear(x, parameters["W1"], parameters.get("b1")))
         return ag.linear(hidden, parameters["W2"], parameters.get("b2"))
 
     def engine(self, backend: Any) -> Engine:
@@ -164,3 +166,14 @@ class TwoLayer(ScoreFunction):
         from fastsvm.network.engine import NetworkEngine
 
         return NetworkEngine(self, backend)
+
+
+def _sparse_linear(x: CSR, W: Any, b: Any) -> ag.Node:
+    """``x Wᵀ + b`` of CSR samples, which are no operand of a graph: nothing asks for a gradient on them."""
+    from fastsvm.autograd import node, rules
+
+    def linear(*parameters: Any) -> tuple[Any, ...]:
+        value, _, *backwards = rules.linear(x, *parameters)
+        return value, *backwards
+
+    return node.apply(linear, W) if b is None else node.apply(linear, W, b)

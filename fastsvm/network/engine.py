@@ -127,7 +127,8 @@ class NetworkEngine:
     @contextmanager
     def _work(self, W: np.ndarray, b: np.ndarray | None, samples: Samples, batch_size: int, n_threads: int) -> Iterator[Work]:
         with team_of(n_threads, batch_size * W.size) as team:
-            width = max(samples.X.shape[1], *(outputs for outputs, _ in self.network.layers))
+            numbers = -(-samples.X.size // samples.n_rows)  # of a sample: of a CSR array, size is the number of non-zeros
+            width = max(numbers, *(outputs for outputs, _ in self.network.layers))
             yield Work(team, self.network.parameters(W, b), samples, rows_per_block(batch_size, W.size, width))
 
     def _batch(self, work: Work, problem: Problem, rows: np.ndarray) -> Block:

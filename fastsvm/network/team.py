@@ -17,6 +17,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from fastsvm.problem import Samples
+from fastsvm.sparse import Rows
 from fastsvm.storage import as_numbers
 
 Item = TypeVar("Item")
@@ -86,13 +87,20 @@ class Reader:
     """Gives rows of samples as the network sees them, in ``dtype`` and standardised. The next reading overwrites them."""
 
     def __init__(self, samples: Samples, dtype: np.dtype, rows: int) -> None:
-        self.samples = samples
+        self.samples, self._dtype = samples, dtype
+        if samples.is_sparse:
+            return
         self._stored = np.empty((rows, samples.X.shape[1]), samples.X.dtype)
         self._x = np.empty(self._stored.shape, dtype)
 
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        """Rows of the samples, no more than the reader was made for."""
+    def read(self, rows: np.ndarray) -> Rows:
+        """Rows of the samples, no more than the reader was made for. They are CSR where the samples are."""
         samples = self.samples
+        if samples.is_sparse:
+            taken = samples.X[rows].astype(self._dtype, copy=False)
+            if samples.inverse_scale is not None:
+                taken.data *= samples.inverse_scale[taken.indices]
+            return taken
         # With out and mode="raise" NumPy would copy the rows once more; the rows do exist.
         stored = np.take(samples.X, rows, axis=0, out=self._stored[: len(rows)], mode="clip")
         if samples.mean is None and stored.dtype == self._x.dtype:

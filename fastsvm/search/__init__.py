@@ -18,7 +18,8 @@ from fastsvm.search.arguments import prepare_search
 from fastsvm.search.judges import judge_local, judge_random
 from fastsvm.search.result import Attempt, SearchResult, SearchState
 from fastsvm.search.run import make_attempts
-from fastsvm.standardization import Standardization
+from fastsvm.sparse import CSR
+from fastsvm.standardization import AUTO, Standardization
 
 __all__ = ["Attempt", "SearchResult", "SearchState", "random_local_search", "random_search"]
 
@@ -27,7 +28,7 @@ Seed = int | np.random.Generator | np.random.SeedSequence | None
 
 
 def random_search(
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: npt.ArrayLike,
     *,
     n_attempts: int = 1000,
@@ -38,7 +39,7 @@ def random_search(
     fit_intercept: bool = True,
     penalize_intercept: bool = False,
     sample_weight: npt.ArrayLike | None = None,
-    standardize: Standardization | str | None = "mean",
+    standardize: Standardization | str | None = AUTO,
     dtype: npt.DTypeLike | None = None,
     seed: Seed = 0,
     callbacks: Iterable[Callback] = (),
@@ -52,7 +53,7 @@ def random_search(
 
     Parameters
     ----------
-    X : ndarray (n_samples, n_features), float64, float32, float16, bfloat16, int8 or uint8, C-contiguous
+    X : ndarray (n_samples, n_features), float64, float32, float16, bfloat16, int8 or uint8, C-contiguous; or CSR
         Samples; may be read-only or memory-mapped. Neither copied nor changed.
     y : (n_samples,) integers
         Class indices.
@@ -70,8 +71,9 @@ def random_search(
     penalize_intercept : bool
         Whether ``alpha · ½‖b‖²`` is added to the objective.
     sample_weight : (n_samples,) numbers >= 0, optional
-    standardize : {"mean", "mean+std", "scale", "none"}, Standardization or None
-        Applied to the samples as they are read; see :data:`fastsvm.standardization.KINDS`.
+    standardize : {"auto", "mean", "mean+std", "scale", "max-abs", "none"}, Standardization or None
+        Applied to the samples as they are read; see :data:`fastsvm.standardization.KINDS`. "auto" is "mean" for dense samples,
+        and "none" for CSR.
     dtype : float32 or float64, optional
         Of ``W``, and of the computation. Default: float64 for float64 ``X``, float32 otherwise. The normal numbers are drawn
         in float32 always.
@@ -122,7 +124,7 @@ def random_search(
 
 
 def random_local_search(
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: npt.ArrayLike,
     *,
     n_attempts: int = 1000,
@@ -136,7 +138,7 @@ def random_local_search(
     fit_intercept: bool = True,
     penalize_intercept: bool = False,
     sample_weight: npt.ArrayLike | None = None,
-    standardize: Standardization | str | None = "mean",
+    standardize: Standardization | str | None = AUTO,
     dtype: npt.DTypeLike | None = None,
     seed: Seed = 0,
     callbacks: Iterable[Callback] = (),

@@ -52,7 +52,7 @@ def prepare_search(
 ) -> tuple[Plan, SearchState, np.random.Generator, Record]:
     """Check all arguments of a search and say what is to be done, from where on."""
     X = check_samples("X", X)
-    y = check_labels("y", y, n_samples=len(X))
+    y = check_labels("y", y, n_samples=X.shape[0])
     loss, alpha = as_loss(loss), check_real("alpha", alpha, at_least=0.0)
     fit_intercept = check_flag("fit_intercept", fit_intercept)
     penalize_intercept = check_flag("penalize_intercept", penalize_intercept)
@@ -63,7 +63,7 @@ def prepare_search(
         if b is not None and W is None:
             raise ValueError("b must be None without W, to which it belongs; got initial values")
         drawn = W is None
-        rng, standardization = check_seed(seed), check_standardize(standardize, X)
+        rng, standardization = check_seed(seed), check_standardize(standardize, X, dense="mean")
         _, W, b = initial_weights(
             LINEAR, X, y, W, b, n_classes=n_classes, fit_intercept=fit_intercept, dtype=dtype, rng=rng
         )  # fmt: skip

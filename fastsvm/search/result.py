@@ -12,6 +12,7 @@ from fastsvm import prediction
 from fastsvm.losses import Loss
 from fastsvm.model import Model
 from fastsvm.objective import evaluate
+from fastsvm.sparse import CSR
 from fastsvm.standardization import Standardization
 
 
@@ -132,15 +133,15 @@ class SearchResult:
         last = np.maximum.accumulate(np.where(self.accepted, np.arange(1, self.n_attempts + 1), 0))
         return np.concatenate([[self.initial_loss], self.losses])[last]
 
-    def scores(self, X: np.ndarray) -> np.ndarray:
+    def scores(self, X: np.ndarray | CSR) -> np.ndarray:
         """Scores of samples as they were given to the search (not standardised): (n_samples, n_classes), dtype of ``W``."""
         return prediction.decision_scores(self.W, X, self.b, **self._how())
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
+    def predict(self, X: np.ndarray | CSR) -> np.ndarray:
         """Class indices of samples, (n_samples,) int64: the largest score, the first of them in a tie."""
         return prediction.predict(self.W, X, self.b, **self._how())
 
-    def evaluate(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> tuple[float, float]:
+    def evaluate(self, X: np.ndarray | CSR, y: np.ndarray, sample_weight: np.ndarray | None = None) -> tuple[float, float]:
         """Objective (penalty included) and accuracy on samples as they were given to the search."""
         return evaluate(
             self.W, X, y, self.b, self.loss_function, self.alpha, sample_weight,

@@ -18,6 +18,7 @@ from fastsvm.losses import Loss
 from fastsvm.objective import loss_value
 from fastsvm.search.draws import Draws
 from fastsvm.search.result import Attempt, SearchResult, SearchState
+from fastsvm.sparse import CSR, is_sparse
 from fastsvm.standardization import Standardization
 from fastsvm.training import interruptible
 
@@ -31,11 +32,13 @@ WORK = 8e10
 SIZES = (1, 2, 4, 5, 8, 10, 20, 25, 40, 50)
 
 
-def group_size(X: np.ndarray, n_classes: int, n_columns: int, itemsize: int, *, keeps_scores: bool) -> int:
+def group_size(X: np.ndarray | CSR, n_classes: int, n_columns: int, itemsize: int, *, keeps_scores: bool) -> int:
     """Attempts that are scored together."""
     weights = n_classes * n_columns * (itemsize + 2 * 4)  # and the normals, twice
-    scores = len(X) * n_classes * itemsize if keeps_scores else 0
-    work = len(X) * n_classes * n_columns * min(X.dtype.itemsize, 2)
+    n = X.shape[0]
+    scores = n * n_classes * itemsize if keeps_scores else 0
+    entries = X.nnz + n if is_sparse(X) else n * n_columns
+    work = entries * n_classes * min(X.dtype.itemsize, 2)
     most = min(MEMORY // (weights + scores), WORK / work)
     return max((size for size in SIZES if size <= most), default=1)
 
@@ -45,7 +48,7 @@ class Plan:
     """What stays the same from attempt to attempt, all of it checked."""
 
     method: str
-    X: np.ndarray
+    X: np.ndarray | CSR
     y: np.ndarray
     loss: Loss
     alpha: float

@@ -41,9 +41,10 @@ def data(context: Context, chapter: Chapter) -> None:
     chapter.formula("score")
     chapter.text("weights", *(["lecture"] if context.is_lecture_data else []), "mean")
     single = "" if context.untouched else ".astype(numpy.float32)"
+    dense = ", dense=True" if context.made_dense else ""
     chapter.code(
         "import numpy\n\nimport fastsvm\n\n"
-        f"data = fastsvm.load({json.dumps(context.source, ensure_ascii=False)}).split(seed={context.seed})\n"
+        f"data = fastsvm.load({json.dumps(context.source, ensure_ascii=False)}{dense}).split(seed={context.seed})\n"
         f"X, y = data.X{single}, data.y\n"
         f"X_test, y_test = data.X_test{single}, data.y_test\n"
         'mean = fastsvm.fit_standardization(X, "mean")\n\n'

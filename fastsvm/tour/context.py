@@ -90,6 +90,8 @@ class Context:
     seed : int
     untouched : bool
         Whether the training part is what its reader would get, not thinned and in no other precision.
+    made_dense : bool
+        Whether the samples were CSR, which a tour does not take: it centres them.
     options : dict
         ``backend`` and ``n_threads``, for every call.
     journey : Journey
@@ -110,6 +112,7 @@ class Context:
     options: dict[str, Any]
     journey: Journey
     untouched: bool = False
+    made_dense: bool = False
     found: dict[str, Any] = field(default_factory=dict)
     standardization: Standardization = field(init=False)
     radius: float = field(init=False)
@@ -208,8 +211,8 @@ class Context:
 
     @property
     def typed(self) -> str:
-        """The data as one types them after a command."""
-        return shlex.quote(self.source)
+        """The data as one types them after a command that takes them as they are stored."""
+        return shlex.quote(self.source) + (" --dense" if self.made_dense else "")
 
     @property
     def seeded(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 from fastsvm import plots
 from fastsvm.tour.context import Context
@@ -44,6 +45,6 @@ def summary(context: Context, chapter: Chapter) -> None:
     chapter.code(
         "from fastsvm.tour import tour\n\n"
         f'tour({json.dumps(context.source, ensure_ascii=False)}, "report", lang="{context.language}", seed={context.seed})',
-        f"fastsvm tour {context.typed} --out report{language} --seed {context.seed}",
+        f"fastsvm tour {shlex.quote(context.source)} --out report{language} --seed {context.seed}",
         same="python shell",
     )

@@ -13,7 +13,8 @@ from typing import Any
 
 from fastsvm import __version__, _native, backends, plots
 from fastsvm.datasets import Dataset
-from fastsvm.tour.context import Context, Plan, plan_for, thinned
+from fastsvm.sparse import is_sparse
+from fastsvm.tour.context import MOST_NUMBERS, Context, Plan, plan_for, thinned
 from fastsvm.tour.story import Chapter, Journey
 
 #: The chapters in order, and the module whose function of that name tells each.
@@ -59,6 +60,7 @@ def travel(
     The same seed and machine give the same journey, but for what the clock says.
     """
     start = perf_counter()
+    made_dense, dataset = is_sparse(dataset.X), _as_dense(dataset, source)
     if not (dataset.X.max(axis=0) > dataset.X.min(axis=0)).any():
         raise ValueError(f"data must have a feature that varies; all training samples of {source!r} are the same")
     whole, dataset = dataset.split(seed=seed), thinned(dataset, seed)
@@ -66,7 +68,7 @@ def travel(
     journey = Journey(facts=_facts(dataset, seed, options))
     plan = plan_for(dataset) if plan is None else plan
     untouched = (len(whole.y), whole.X.dtype) == (len(dataset.y), dataset.X.dtype)
-    context = Context(dataset, source, language, plan, seed, options, journey, untouched)
+    context = Context(dataset, source, language, plan, seed, options, journey, untouched, made_dense)
     with plots.language(language), _interruptions() as raise_if_interrupted:
         for place, (key, module) in enumerate(CHAPTERS.items(), start=1):
             if progress is not None:
@@ -79,6 +81,17 @@ def travel(
             raise_if_interrupted()
     journey.seconds = perf_counter() - start
     return journey
+
+
+def _as_dense(dataset: Dataset, source: str) -> Dataset:
+    """The data set with dense samples, provided that they are few enough."""
+    rows = len(dataset.y) + (0 if dataset.y_test is None else len(dataset.y_test))
+    if is_sparse(dataset.X) and rows * dataset.n_features > MOST_NUMBERS:
+        raise ValueError(
+            f"data must be dense for a tour, which centres samples, or sparse with at most {MOST_NUMBERS:,} numbers, zeros "
+            f"counted; {source!r} has {rows:,} x {dataset.n_features:,}"
+        )
+    return dataset.to_dense()
 
 
 @contextmanager

@@ -21,7 +21,8 @@ from fastsvm.losses import Loss, WestonWatkins, as_loss
 from fastsvm.optimizers import Adam, Optimizer, as_optimizer
 from fastsvm.schedules import Cosine
 from fastsvm.score_functions import ScoreFunction, as_score_function
-from fastsvm.standardization import Standardization
+from fastsvm.sparse import CSR
+from fastsvm.standardization import AUTO, Standardization
 from fastsvm.training.arguments import (
     MONITORS,
     RECORDS,
@@ -54,7 +55,7 @@ Callback = Callable[[EpochRecord, TrainResult], Any]
 
 
 def train(
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: npt.ArrayLike,
     *,
     score_function: ScoreFunction | None = None,
@@ -67,7 +68,7 @@ def train(
     fit_intercept: bool = True,
     penalize_intercept: bool = False,
     sample_weight: npt.ArrayLike | None = None,
-    standardize: Standardization | str | None = "mean+std",
+    standardize: Standardization | str | None = AUTO,
     W: np.ndarray | None = None,
     b: np.ndarray | None = None,
     sampling: str = "shuffle",
@@ -87,9 +88,9 @@ def train(
 
     Parameters
     ----------
-    X : ndarray (n_samples, n_features), float64, float32, float16, bfloat16, int8 or uint8, C-contiguous
+    X : ndarray (n_samples, n_features), float64, float32, float16, bfloat16, int8 or uint8, C-contiguous; or CSR
         Samples; may be read-only or memory-mapped. Neither copied nor changed. uint16 is read as the bit patterns of bfloat16;
-        see :mod:`fastsvm.storage`.
+        see :mod:`fastsvm.storage`. CSR is a ``csr_array`` or ``csr_matrix`` of scipy.sparse as in :mod:`fastsvm.objective`.
     y : (n_samples,) integers
         Class indices.
     score_function : ScoreFunction, optional
@@ -113,15 +114,17 @@ def train(
     fit_intercept, penalize_intercept : bool
         Whether there is a ``b``, and whether ``alpha · ½‖b‖²`` is added to the objective.
     sample_weight : (n_samples,) numbers >= 0, optional
-    standardize : {"mean+std", "mean", "scale", "none"}, Standardization or None
-        Applied to the samples as they are read; see :data:`fastsvm.standardization.KINDS`.
+    standardize : {"auto", "mean+std", "mean", "scale", "max-abs", "none"}, Standardization or None
+        Applied to the samples as they are read; see :data:`fastsvm.standardization.KINDS`. "auto" is "mean+std" for dense
+        samples, and "none" for CSR, which take no kind that subtracts a mean.
     W, b : ndarray (n_classes, n_features) and (n_classes,), optional
         Where to begin; copied. Default: zeros, or what the score function draws with ``seed``. Its own shapes hold for it.
     sampling : {"shuffle", "replacement", "sequential"}
         Order of an epoch's samples: a new permutation, n_samples draws with replacement, or as they stand in ``X``.
     validation : (X, y) or (X, y, sample_weight), optional
         Evaluated after every epoch. The weights returned are then those of the best epoch, else those of the last. A set that
-        chooses the weights flatters them: keep the test set out of it.
+        chooses the weights flatters them: keep the test set out of it. It may be CSR where the other samples are dense, and
+        dense where they are CSR.
     patience : int >= 1, optional
         Stop after so many epochs in which the monitored value has not improved by more than ``min_delta``.
     monitor : {"loss", "accuracy"}
@@ -170,12 +173,12 @@ def train(
     ('epochs', [0, 1])
     """
     X = check_samples("X", X)
-    y = check_labels("y", y, n_samples=len(X))
+    y = check_labels("y", y, n_samples=X.shape[0])
     loss, alpha = as_loss(loss), check_real("alpha", alpha, at_least=0.0)
     fit_intercept = check_flag("fit_intercept", fit_intercept)
     penalize_intercept = check_flag("penalize_intercept", penalize_intercept)
-    batch_size = check_batch_size(batch_size, len(X))
-    epochs = default_epochs(len(X), batch_size) if epochs is None else check_integer("epochs", epochs, at_least=1)
+    batch_size = check_batch_size(batch_size, X.shape[0])
+    epochs = default_epochs(X.shape[0], batch_size) if epochs is None else check_integer("epochs", epochs, at_least=1)
     record, callbacks = check_choice("record", record, RECORDS), check_callbacks(callbacks)
     if optimizer is None:
         optimizer = resume.optimizer if isinstance(resume, TrainResult) else DEFAULT_OPTIMIZER
@@ -183,7 +186,7 @@ def train(
     if score_function is None and isinstance(resume, TrainResult):
         score_function = resume.score_function
     score_function = as_score_function(score_function)
-    check_line_search(optimizer, loss, score_function, batch_size, len(X))
+    check_line_search(optimizer, loss, score_function, batch_size, X.shape[0])
     if resume is None:
         rng = check_seed(seed)
         score_function, W, b = initial_weights(
@@ -209,7 +212,7 @@ def train(
         state.W, X, y, state.b, loss=loss, alpha=alpha, sample_weight=sample_weight,
         standardization=standardization, penalize_intercept=penalize_intercept, score_function=score_function,
     )  # fmt: skip
-    total = state.updates + (epochs - state.epochs) * -(-len(X) // batch_size)
+    total = state.updates + (epochs - state.epochs) * -(-X.shape[0] // batch_size)
     plan = Plan(
         score_function=score_function, problem=problem, penalize_intercept=penalize_intercept,
         validation=check_validation(validation, problem, W, standardization, score_function), standardization=standardization,

@@ -14,7 +14,8 @@ from fastsvm.optimizers import Optimizer, SteepestDescent
 from fastsvm.problem import Problem
 from fastsvm.schedules import bind
 from fastsvm.score_functions import ScoreFunction
-from fastsvm.standardization import Standardization, fit_standardization
+from fastsvm.sparse import CSR, is_sparse
+from fastsvm.standardization import AUTO, Standardization, choose_kind, fit_standardization
 from fastsvm.training.history import TrainResult, TrainState
 from fastsvm.validation import (
     WEIGHT_DTYPES,
@@ -105,7 +106,7 @@ def check_dtype(dtype: Any) -> np.dtype:
     return checked
 
 
-def _count_classes(y: np.ndarray) -> int:
+def count_classes(y: np.ndarray) -> int:
     """The largest label + 1, provided that every class up to it occurs: a gap is rather a mistake than a class."""
     if y.min() == y.max():
         raise ValueError(f"y must hold at least two classes, or n_classes be given; got one class, {y[0]}")
@@ -122,7 +123,7 @@ def _count_classes(y: np.ndarray) -> int:
 
 def initial_weights(
     score_function: ScoreFunction,
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: np.ndarray,
     W: Any,
     b: Any,
@@ -144,7 +145,7 @@ def initial_weights(
     if b is not None and not fit_intercept:
         raise ValueError("b must be None with fit_intercept=False; got initial values")
     if n_classes is None:
-        n_classes = score_function.known_classes(W) or _count_classes(y)
+        n_classes = score_function.known_classes(W) or count_classes(y)
     score_function = score_function.sized(X.shape[1], n_classes)
     if W is None:
         W = score_function.init_weights(X.shape[1], n_classes, dtype, rng)
@@ -157,14 +158,16 @@ def initial_weights(
     return score_function, W, score_function.init_intercepts(n_classes, W.dtype) if fit_intercept else None
 
 
-def check_standardize(standardize: Any, X: np.ndarray) -> Standardization | None:
-    """Statistics of ``X``, or those given."""
+def check_standardize(standardize: Any, X: np.ndarray | CSR, dense: str = "mean+std") -> Standardization | None:
+    """Statistics of ``X``, or those given. "auto" is the kind ``dense`` for dense samples."""
     if isinstance(standardize, Standardization):
         if len(standardize.mean) != X.shape[1]:
             raise ValueError(f"standardize must have one entry per feature of X, {X.shape[1]}; got {len(standardize.mean)}")
+        if is_sparse(X):
+            standardize.check_sparse("standardize")
         return standardize
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite raises by name
-        return fit_standardization(X, "none" if standardize is None else standardize)
+        return fit_standardization(X, choose_kind(standardize, X, dense))
 
 
 def check_validation(
@@ -188,8 +191,8 @@ def check_validation(
     weight = validation[2] if len(validation) == 3 else None
     return problem._replace(
         samples=prepare_samples(X, W, standardization, "validation[0]", score_function),
-        y=check_labels("validation[1]", validation[1], n_samples=len(X), n_classes=n_classes),
-        sample_weight=check_sample_weight("validation[2]", weight, n_samples=len(X)),
+        y=check_labels("validation[1]", validation[1], n_samples=X.shape[0], n_classes=n_classes),
+        sample_weight=check_sample_weight("validation[2]", weight, n_samples=X.shape[0]),
     )
 
 
@@ -201,8 +204,9 @@ def bind_schedule(optimizer: Optimizer, total: int) -> Optimizer:
 
 
 def check_same_standardize(standardize: Any, old: Standardization | None, what: str) -> None:
-    """Raise unless the argument describes the standardisation of what is to be resumed."""
-    same = standardize is old or ("none" if standardize is None else standardize) == ("none" if old is None else old.kind)
+    """Raise unless the argument describes the standardisation of what is to be resumed, or leaves it open."""
+    same = standardize is old or (isinstance(standardize, str) and standardize == AUTO)
+    same = same or ("none" if standardize is None else standardize) == ("none" if old is None else old.kind)
     if isinstance(standardize, Standardization) and old is not None:
         same = np.array_equal(standardize.mean, old.mean) and np.array_equal(standardize.scale, old.scale)
     if not same:

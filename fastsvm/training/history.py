@@ -14,6 +14,7 @@ from fastsvm.model import Model
 from fastsvm.objective import evaluate
 from fastsvm.optimizers import Optimizer, State
 from fastsvm.score_functions import LINEAR, ScoreFunction
+from fastsvm.sparse import CSR
 from fastsvm.standardization import Standardization
 from fastsvm.validation import check_choice
 
@@ -173,21 +174,21 @@ class TrainResult:
         """``W`` and ``b`` by name; of a network ``W1``, ``b1``, ``W2`` and ``b2``. Views."""
         return self.score_function.parameters(self.W, self.b)
 
-    def scores(self, X: np.ndarray) -> np.ndarray:
+    def scores(self, X: np.ndarray | CSR) -> np.ndarray:
         """Scores of samples as they were given to training (not standardised): (n_samples, n_classes), dtype of ``W``."""
         return prediction.decision_scores(
             self.W, X, self.b, standardization=self.standardization, backend=self.backend, n_threads=self.n_threads,
             score_function=self.score_function,
         )  # fmt: skip
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
+    def predict(self, X: np.ndarray | CSR) -> np.ndarray:
         """Class indices of samples, (n_samples,) int64: the largest score, the first of them in a tie."""
         return prediction.predict(
             self.W, X, self.b, standardization=self.standardization, backend=self.backend, n_threads=self.n_threads,
             score_function=self.score_function,
         )  # fmt: skip
 
-    def evaluate(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> tuple[float, float]:
+    def evaluate(self, X: np.ndarray | CSR, y: np.ndarray, sample_weight: np.ndarray | None = None) -> tuple[float, float]:
         """Objective (penalty included) and accuracy on samples as they were given to training."""
         return evaluate(
             self.W, X, y, self.b, self.loss, self.alpha, sample_weight,

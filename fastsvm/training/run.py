@@ -177,7 +177,7 @@ class Run:
         if plan.problem.alpha * rate >= 1:
             advice.append(f"a smaller alpha (alpha · learning_rate, now {plan.problem.alpha * rate:g}, must be < 1)")
         if plan.standardization is None:
-            advice.append('standardize="mean+std"')
+            advice.append(f'standardize="{"max-abs" if plan.problem.samples.is_sparse else "mean+std"}"')
         raise DivergenceError(
             f"training diverged in epoch {self.epochs + 1}: {what}, at learning rate {rate:g}. Try {', or '.join(advice)}",
             epoch=self.epochs + 1,

@@ -21,6 +21,7 @@ from fastsvm.landscape import Plane, plane
 from fastsvm.landscape.family import family
 from fastsvm.objective import losses as loss_values
 from fastsvm.score_functions import LINEAR
+from fastsvm.sparse import CSR
 from fastsvm.standardization import Standardization
 from fastsvm.trajectories.recording import WeightPath
 from fastsvm.validation import check_choice, check_integer, check_labels, check_real, check_samples
@@ -75,13 +76,13 @@ class PathPlane:
         return f"<PathPlane: {len(self.path)} points, {self.weights.optimizer}, explained {shares}>"
 
 
-def path_plane(X: np.ndarray, y: npt.ArrayLike, path: WeightPath, **options: Any) -> PathPlane:
+def path_plane(X: np.ndarray | CSR, y: npt.ArrayLike, path: WeightPath, **options: Any) -> PathPlane:
     """The path of a training on a plane through its end. Parameters as in :func:`path_planes`, for one path."""
     return path_planes(X, y, [path], **options)[0]
 
 
 def path_planes(
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: npt.ArrayLike,
     paths: Sequence[WeightPath],
     *,
@@ -125,7 +126,7 @@ def path_planes(
     check_choice("axes", axes, AXES)
     resolution, margin = check_integer("resolution", resolution, at_least=2), check_real("margin", margin, at_least=0.0)
     X = check_samples("X", X)
-    y = check_labels("y", y, n_samples=len(X))
+    y = check_labels("y", y, n_samples=X.shape[0])
     options = _objective(paths)
 
     losses = [loss_values(X, y, path.Ws, path.bs, **options) for path in paths]

@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from fastsvm.optimizers import Optimizer, as_optimizer
 from fastsvm.score_functions import as_score_function
+from fastsvm.sparse import CSR, Rows
+from fastsvm.standardization import AUTO
 from fastsvm.training import DEFAULT_BATCH_SIZE, DEFAULT_OPTIMIZER, EpochRecord, TrainResult, train
 from fastsvm.training.arguments import (
     SAMPLINGS,
@@ -72,7 +74,7 @@ class _Recorder:
         return WeightPath(np.stack(self.Ws), bs, np.array(self.updates, dtype=np.int64), result, optimizer)
 
 
-def record_path(X: np.ndarray, y: npt.ArrayLike, *, every: int | None = None, **training: Any) -> WeightPath:
+def record_path(X: np.ndarray | CSR, y: npt.ArrayLike, *, every: int | None = None, **training: Any) -> WeightPath:
     """Train, and keep the weights on the way.
 
     Parameters
@@ -97,7 +99,7 @@ def record_path(X: np.ndarray, y: npt.ArrayLike, *, every: int | None = None, **
         As :func:`fastsvm.train`.
     """
     X = check_samples("X", X)
-    y = check_labels("y", y, n_samples=len(X))
+    y = check_labels("y", y, n_samples=X.shape[0])
     _refuse(training, ("resume",), "to record the weights")
     optimizer = as_optimizer(DEFAULT_OPTIMIZER if training.get("optimizer") is None else training["optimizer"])
     seed = np.random.SeedSequence() if training.get("seed", 0) is None else training.get("seed", 0)
@@ -125,16 +127,16 @@ def _refuse(training: dict[str, Any], names: tuple[str, ...], why: str) -> None:
             raise TypeError(f"{name} must not be given {why}")
 
 
-def _update_by_update(X: np.ndarray, y: np.ndarray, every: int, recorder: _Recorder, settings: dict[str, Any]) -> TrainResult:
+def _update_by_update(X: Rows, y: np.ndarray, every: int, recorder: _Recorder, settings: dict[str, Any]) -> TrainResult:
     """Train as :func:`fastsvm.train` does, on the same batches, one call per update."""
-    n = len(X)
+    n = X.shape[0]
     size = check_batch_size(settings.pop("batch_size", DEFAULT_BATCH_SIZE), n)
     epochs = settings.pop("epochs", None)
     epochs = default_epochs(n, size) if epochs is None else check_integer("epochs", epochs, at_least=1)
     sampling = check_choice("sampling", settings.pop("sampling", "shuffle"), SAMPLINGS)
     rng = settings.pop("seed")
     total = epochs * -(-n // size)
-    settings["standardize"] = check_standardize(settings.get("standardize", "mean+std"), X)
+    settings["standardize"] = check_standardize(settings.get("standardize", AUTO), X)
     settings["optimizer"] = bind_schedule(settings["optimizer"], total)
 
     result: TrainResult | None = None

@@ -24,7 +24,8 @@ from fastsvm.backends.threads import resolve_threads
 from fastsvm.losses import Loss, WestonWatkins, as_loss
 from fastsvm.optimizers import Optimizer
 from fastsvm.score_functions import ScoreFunction, as_score_function
-from fastsvm.standardization import Standardization
+from fastsvm.sparse import CSR
+from fastsvm.standardization import AUTO, Standardization
 from fastsvm.training import DEFAULT_BATCH_SIZE
 from fastsvm.training.arguments import SAMPLINGS, check_callbacks, initial_weights
 from fastsvm.tuning.arguments import (
@@ -58,7 +59,7 @@ Callback = Callable[[Trial, Tuning], Any]
 
 
 def tune(
-    X: np.ndarray,
+    X: np.ndarray | CSR,
     y: npt.ArrayLike,
     *,
     score_function: ScoreFunction | None = None,
@@ -77,7 +78,7 @@ def tune(
     fit_intercept: bool = True,
     penalize_intercept: bool = False,
     sample_weight: npt.ArrayLike | None = None,
-    standardize: Standardization | str | None = "mean+std",
+    standardize: Standardization | str | None = AUTO,
     sampling: str = "shuffle",
     dtype: npt.DTypeLike | None = None,
     seed: int = 0,
@@ -161,20 +162,21 @@ def tune(
     """
     start = time.perf_counter()
     X = check_samples("X", X)
-    y = check_labels("y", y, n_samples=len(X))
-    whole = Part(X, y, check_sample_weight("sample_weight", sample_weight, n_samples=len(X)))
+    n = X.shape[0]
+    y = check_labels("y", y, n_samples=n)
+    whole = Part(X, y, check_sample_weight("sample_weight", sample_weight, n_samples=n))
     check_choice("method", method, METHODS)
     checked_callbacks = check_callbacks(callbacks, "callback(trial, tuning)")
     seed = check_integer("seed", seed, at_least=0, at_most=2**32 - 1)
     rate_space = check_space("learning_rates", learning_rates, DEFAULT_LEARNING_RATES, method, zero=False)
     alpha_space = check_space("alphas", alphas, DEFAULT_ALPHAS, method, zero=True)
     candidates = make_candidates(rate_space, alpha_space, method, n_trials, seed)
-    folds, holdout = check_ways(validation, folds, holdout, len(X))
+    folds, holdout = check_ways(validation, folds, holdout, n)
     settings: dict[str, Any] = {
         "loss": as_loss(loss), "optimizer": check_optimizer(optimizer), "batch_size": batch_size, "epochs": epochs,
         "n_classes": n_classes, "fit_intercept": check_flag("fit_intercept", fit_intercept),
         "penalize_intercept": check_flag("penalize_intercept", penalize_intercept),
-        "standardize": check_standardize(standardize), "sampling": check_choice("sampling", sampling, SAMPLINGS),
+        "standardize": check_standardize(standardize, X), "sampling": check_choice("sampling", sampling, SAMPLINGS),
         "dtype": dtype, "seed": seed, "backend": backend, "n_threads": n_threads,
     }  # fmt: skip
     check_finite("X", X)  # here, where the rows still have their numbers
@@ -184,7 +186,7 @@ def tune(
         n_classes=n_classes, fit_intercept=fit_intercept, dtype=dtype, rng=np.random.default_rng(seed),
     )  # fmt: skip
     n_classes = score_function.dimensions(W)[1]
-    check_labels("y", y, n_samples=len(X), n_classes=n_classes)
+    check_labels("y", y, n_samples=n, n_classes=n_classes)
     settings |= {"score_function": score_function, "n_classes": n_classes, "dtype": W.dtype.name}
     splits = make_splits(
         whole, validation=validation, folds=folds, holdout=holdout, n_classes=n_classes, dtype=W.dtype, seed=seed

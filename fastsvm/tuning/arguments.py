@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from fastsvm.backends.threads import available_cores
 from fastsvm.optimizers import Optimizer, as_optimizer
-from fastsvm.standardization import KINDS, Standardization
+from fastsvm.sparse import CSR, is_sparse
+from fastsvm.standardization import Standardization, choose_kind
 from fastsvm.training import DEFAULT_OPTIMIZER
 from fastsvm.training.arguments import check_batch_size, default_epochs
 from fastsvm.tuning.candidates import with_learning_rate
 from fastsvm.tuning.journal import digest
 from fastsvm.tuning.results import Tuning
 from fastsvm.tuning.splits import Part, Splits
-from fastsvm.validation import check_choice, check_integer
+from fastsvm.validation import check_integer
 
 
 def check_optimizer(optimizer: Optimizer | str | None) -> Optimizer:
@@ -23,10 +26,13 @@ def check_optimizer(optimizer: Optimizer | str | None) -> Optimizer:
     return checked
 
 
-def check_standardize(standardize: Any) -> Standardization | str:
-    if isinstance(standardize, Standardization):
-        return standardize
-    return check_choice("standardize", "none" if standardize is None else standardize, KINDS)
+def check_standardize(standardize: Any, X: np.ndarray | CSR) -> Standardization | str:
+    """What every training is told: statistics, or of which kind those of its part are to be."""
+    if not isinstance(standardize, Standardization):
+        return choose_kind(standardize, X)
+    if is_sparse(X):
+        standardize.check_sparse("standardize")
+    return standardize
 
 
 def resolve_batches(batch_size: Any, epochs: Any, n_train: int) -> tuple[int | str, int]:

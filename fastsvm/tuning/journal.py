@@ -20,6 +20,7 @@ import numpy as np
 
 from fastsvm.exceptions import DataFormatError
 from fastsvm.files import check_writable, is_ordinary, write_bytes
+from fastsvm.sparse import CSR, is_sparse
 from fastsvm.storage import storage_name
 from fastsvm.tuning.candidates import Candidate
 from fastsvm.tuning.results import Trial
@@ -32,12 +33,17 @@ VERSION = 1
 SHOWN = 60
 
 
-def digest(array: np.ndarray | None) -> str | None:
+def digest(array: np.ndarray | CSR | None) -> str | None:
     """Shape, type and a hash of the content of an array."""
     if array is None:
         return None
-    content = hashlib.blake2b(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, digest_size=16).hexdigest()
-    return f"{' x '.join(map(str, array.shape))} {storage_name(array)} {content}"
+    content, form = hashlib.blake2b(digest_size=16), ""
+    parts: list[np.ndarray] = [array]
+    if is_sparse(array):
+        parts, form = [array.indptr, array.indices, array.data], f" CSR {array.indices.dtype}"
+    for part in parts:
+        content.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8).data)
+    return f"{' x '.join(map(str, array.shape))} {storage_name(array)}{form} {content.hexdigest()}"
 
 
 class Journal:

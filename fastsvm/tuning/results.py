@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastsvm.optimizers import Optimizer
+from fastsvm.sparse import CSR
 from fastsvm.training import TrainResult, train
 from fastsvm.tuning.candidates import read_space, with_learning_rate
 
@@ -167,7 +168,7 @@ class Tuning:
         optimizer: Optimizer = self.settings["optimizer"]
         return {**self.settings, "optimizer": with_learning_rate(optimizer, trial.learning_rate), "alpha": trial.alpha}
 
-    def refit(self, X: np.ndarray, y: npt.ArrayLike, **changes: Any) -> TrainResult:
+    def refit(self, X: np.ndarray | CSR, y: npt.ArrayLike, **changes: Any) -> TrainResult:
         """Train with the arguments of the best trial, as a rule on all the data there is but for the test set.
 
         Parameters

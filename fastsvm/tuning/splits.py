@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fastsvm.sparse import CSR
 from fastsvm.validation import (
     check_finite,
     check_integer,
@@ -28,7 +29,7 @@ HOLDOUT = 0.2
 class Part:
     """Samples, class indices, and weights or ``None``."""
 
-    X: np.ndarray
+    X: np.ndarray | CSR
     y: np.ndarray
     sample_weight: np.ndarray | None
 
@@ -131,7 +132,7 @@ def _check_part(validation: Any, whole: Part, n_classes: int, dtype: np.dtype) -
         got = f"{len(validation)} entries" if isinstance(validation, (tuple, list)) else type(validation).__name__
         raise TypeError(f"validation must be (X, y) or (X, y, sample_weight); got {got}")
     X = check_samples("validation[0]", validation[0])
-    n, n_features = len(X), whole.X.shape[1]
+    n, n_features = X.shape[0], whole.X.shape[1]
     if X.shape[1] != n_features:
         raise ValueError(f"validation[0] must have as many features as X, {n_features}; got shape {X.shape}")
     check_storage(X, dtype, "validation[0]")
