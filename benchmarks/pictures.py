@@ -1,8 +1,9 @@
-"""Draw the pictures of docs/performance.md, and write its tables, from what was measured.
+"""Draw the pictures of docs/performance.md and docs/estimator.md, and write their tables, from what was measured.
 
     pip install '.[bench]'
     python benchmarks/slopes.py --json docs/data/slopes.json
     python benchmarks/compare.py --json docs/data/compare.json
+    python benchmarks/solvers.py --json docs/data/solvers.json
     python benchmarks/pictures.py
 
 What it reads in ``docs/data`` is left there shortened: numbers to four digits, without the single rounds of compare.py.
@@ -26,6 +27,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from diagrams import DIAGRAMS, INK, LINE, MUTED, STRONG_BLUE, STRONG_GREEN, STRONG_ORANGE
 from figures import duration
+from fits.drawing import curves
+from fits.tables import tables as solver_tables
 from slopes import rounded
 from tables import kernel_table, limit_table, nearness, replaced, slope_table
 
@@ -119,6 +122,9 @@ def read(path: Path) -> dict[str, Any]:
     for work in report.get("works", {}).values():
         for one in work["contenders"].values():
             one.pop("rounds", None)
+    for scene in report.get("scenes", {}).values():
+        for one in scene["records"]:
+            one.pop("rounds", None)
     report = rounded(report)
     path.write_text(json.dumps(report, indent=1) + "\n")
     return report
@@ -126,21 +132,26 @@ def read(path: Path) -> dict[str, Any]:
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--docs", type=Path, default=DOCS, metavar="FOLDER", help="with performance.md and data (default: docs)"
-    )
+    parser.add_argument("--docs", type=Path, default=DOCS, metavar="FOLDER", help="with the pages and data (default: docs)")
     docs = parser.parse_args(argv).docs
     compared, sloped = (read(docs / "data" / f"{name}.json") for name in ("compare", "slopes"))
     matplotlib.rcParams.update(STYLE)
     figures = {"kernels": kernels(compared), "slopes": slopes(sloped)} | {name: draw() for name, draw in DIAGRAMS.items()}
+    pages = {
+        "performance.md": {"limits": limit_table(sloped), "kernels": kernel_table(compared), "slopes": slope_table(sloped)}
+    }
+    if (docs / "data" / "solvers.json").exists():
+        solved = read(docs / "data" / "solvers.json")
+        pages["estimator.md"] = solver_tables(solved)
+        figures |= {"solvers": curves(solved["curves"])} if solved["curves"] else {}
     folder = docs / "pictures"
     folder.mkdir(exist_ok=True)
     for name, figure in figures.items():
         figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-    page = docs / "performance.md"
-    tables = {"limits": limit_table(sloped), "kernels": kernel_table(compared), "slopes": slope_table(sloped)}
-    page.write_text(replaced(page.read_text(), tables))
-    print(f"wrote {page} and {len(figures)} pictures in {folder}")
+    for name, tables in pages.items():
+        page = docs / name
+        page.write_text(replaced(page.read_text(), tables))
+    print(f"wrote {', '.join(pages)} in {docs} and {len(figures)} pictures in {folder}")
     return 0
 
 

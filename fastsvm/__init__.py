@@ -1,7 +1,11 @@
 """fastsvm: linear multiclass SVMs trained at the speed of the machine's memory.
 
-    result = fastsvm.train(X, y)              # trainer: minibatches, optimizers, schedules, early stopping
-    result.predict(X_test)
+    model = fastsvm.SVMClassifier().fit(X, y)  # scikit-learn's contract; says how far from the optimum it is
+    model.predict(X_test)
+
+    result = fastsvm.train(X, y)               # trainer: minibatches, optimizers, schedules, early stopping
+    result = fastsvm.dual.solve(X, y, alpha=1e-3)                           # the optimum, certified
+    fastsvm.duality_gap(W, X, y, b, alpha=1e-3)                             # how far any weights are from it, at most
 
     loss, dW, db = fastsvm.loss_and_gradient(W, X, y, b, alpha=1e-2)       # the objective alone
     fastsvm.check_gradient, fastsvm.numerical_gradient                     # is it right?
@@ -46,6 +50,8 @@ from fastsvm.prediction import decision_scores, predict, top_k
 if TYPE_CHECKING:
     from fastsvm.config import show_config
     from fastsvm.datasets import Dataset, load, load_digits
+    from fastsvm.dual import DualityGap, duality_gap
+    from fastsvm.estimator import SVMClassifier, SVMClassifierCV
     from fastsvm.extensions import check_loss, register_loss, register_update
     from fastsvm.gradients import (
         GradientCheck,
@@ -67,6 +73,8 @@ __version__ = "0.1.0"
 _LAZY = {
     "fastsvm.config": ("show_config",),
     "fastsvm.datasets": ("Dataset", "load", "load_digits"),
+    "fastsvm.dual": ("DualityGap", "duality_gap"),
+    "fastsvm.estimator": ("SVMClassifier", "SVMClassifierCV"),
     "fastsvm.extensions": ("check_loss", "register_loss", "register_update"),
     "fastsvm.gradients": (
         "GradientCheck",
@@ -85,7 +93,19 @@ _LAZY = {
 _MODULE_OF = {name: module for module, names in _LAZY.items() for name in names}
 
 #: Modules that may be named without having been imported.
-_MODULES = ("autograd", "effects", "landscape", "network", "plots", "search", "tour", "trajectories", "tuning")
+_MODULES = (
+    "autograd",
+    "dual",
+    "effects",
+    "estimator",
+    "landscape",
+    "network",
+    "plots",
+    "search",
+    "tour",
+    "trajectories",
+    "tuning",
+)
 
 __all__ = [
     "SGD",
@@ -96,6 +116,7 @@ __all__ = [
     "DataFormatError",
     "Dataset",
     "DivergenceError",
+    "DualityGap",
     "EpochRecord",
     "GradientCheck",
     "History",
@@ -103,6 +124,8 @@ __all__ = [
     "Momentum",
     "Nesterov",
     "RMSProp",
+    "SVMClassifier",
+    "SVMClassifierCV",
     "SearchResult",
     "Softmax",
     "Standardization",
@@ -120,6 +143,7 @@ __all__ = [
     "combination_losses",
     "data_gradient",
     "decision_scores",
+    "duality_gap",
     "evaluate",
     "fit_standardization",
     "load",

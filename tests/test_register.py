@@ -53,10 +53,8 @@ loss_pairs = pytest.mark.parametrize(("own", "built_in"), LOSS_PAIRS, ids=repr)
 rule_pairs = pytest.mark.parametrize(("own", "built_in"), RULE_PAIRS, ids=repr)
 open_backends = pytest.mark.parametrize("name", OPEN_BACKENDS)
 
-#: To compile a whole pass with a leaf takes half a minute, so numba does it with one loss and one rule, in float64 and in
-#: one process; the other leaves go through the loops over given scores and the lone steps.
-own_loss = pytest.mark.xdist_group("a pass with an own loss")
-own_rule = pytest.mark.xdist_group("a pass with an own rule")
+#: To compile a whole pass with a leaf takes half a minute, so numba does it with one loss and one rule, in float64; the
+#: other leaves go through the loops over given scores and the lone steps.
 passes = pytest.mark.parametrize(
     ("name", "own", "built_in"), [("numba", *LOSS_PAIRS[0]), *(("reference", *pair) for pair in LOSS_PAIRS)], ids=str
 )
@@ -85,7 +83,6 @@ class TestLosses:
         assert mine[0] == pytest.approx(theirs[0], rel=1e-12 if dtype == "float64" else 1e-6)
         assert_close(mine[1], theirs[1], dtype)
 
-    @own_loss
     @passes
     def test_same_objective_and_gradients_as_the_built_in(self, name, own, built_in):
         backend = backends.get(name)
@@ -96,7 +93,6 @@ class TestLosses:
         values = [backend.evaluate(W, b, problem._replace(loss=loss), 1) for loss in (own, built_in)]
         assert values[0] == pytest.approx(values[1])
 
-    @own_loss
     @passes
     def test_same_trajectory_as_the_built_in(self, name, own, built_in):
         X, y = small_problem()
@@ -114,7 +110,6 @@ class TestLosses:
             backends.get("numba").losses(Ws, bs, problem._replace(loss=loss), out[k], 2)
         np.testing.assert_allclose(out[0], out[1], rtol=1e-12)
 
-    @own_loss
     def test_same_bits_at_any_number_of_threads(self):
         W, b, problem = make_problem((3001, 23, 10), ("float64", "uint8"), True)
         problem = problem._replace(loss=OwnWestonWatkins())
@@ -146,7 +141,6 @@ class TestLosses:
 
         assert not fastsvm.check_loss(fastsvm.register_loss("wrong", wrong)()).passed
 
-    @own_loss
     def test_by_name_and_in_whole_models(self, tmp_path):
         X, y = small_problem()
         result = fastsvm.train(X, y, loss="own_weston_watkins", epochs=30, dtype="float64")
@@ -158,7 +152,6 @@ class TestLosses:
         model.save(tmp_path / "model.safetensors")
         assert fastsvm.load_model(tmp_path / "model.safetensors").loss == SmoothHinge(delta=2.0)
 
-    @own_loss
     def test_scores_that_are_not_finite(self):
         for name in OPEN_BACKENDS:
             with pytest.raises(OverflowError):
@@ -168,7 +161,6 @@ class TestLosses:
 
 
 class TestUpdates:
-    @own_rule
     @epochs
     def test_same_trajectory_as_the_built_in(self, name, own, built_in):
         W, b, problem = make_problem((70, 9, 5), ("float64", "float32"), True)
@@ -210,7 +202,6 @@ class TestUpdates:
         assert_close(whole.W, fastsvm.train(X, y, epochs=4, backend="numba", **built_in).W, "float64")
         assert_same_bits([(whole.W, whole.b), (lambda r: (r.W, r.b))(fastsvm.train(X, y, epochs=4, resume=half, **settings))])
 
-    @own_rule
     def test_weight_decay_does_not_reach_the_intercept(self):
         W, b, problem = make_problem((70, 9, 5), ("float64", "float64"), False)
         for name in OPEN_BACKENDS:

@@ -27,9 +27,6 @@ from fastsvm.tour import LANGUAGES, tour
 from fastsvm.tour.context import QUICK
 from fastsvm.tour.journey import CHAPTERS
 
-#: On one worker: the tours are made once.
-pytestmark = pytest.mark.xdist_group("tour")
-
 #: What a browser would fetch: any address that is neither within the page nor data.
 FETCHED = re.compile(r"""(?:src|href|xlink:href)\s*=\s*["'](?!#|data:)[^"']*|url\((?!['"]?(?:#|data:))[^)]*|@import""")
 

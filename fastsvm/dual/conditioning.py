@@ -1,0 +1,98 @@
+"""How a problem is best begun: by blocks at once, or where it is ill-conditioned by the smoothed loss first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastsvm.dual.result import DualRecord, DualResult
+from fastsvm.dual.smoothing import SmoothingRecord, minimize
+from fastsvm.problem import Problem, Samples
+from fastsvm.sparse import is_sparse
+from fastsvm.standardization import Standardization
+from fastsvm.storage import as_numbers
+
+#: From this ``mean ‖x‖² / (alpha · n_samples)`` on, smoothing first is the faster way.
+ILL_CONDITIONED = 100.0
+
+#: Multiply-adds of a pass below which many passes cost little.
+SMALL_PRODUCTS = 1e6
+
+#: Relative gap at which smoothing ends and blocks go on.
+HANDED_OVER = 1e-2
+
+#: Samples whose squares are taken for the mean of all.
+LOOKED_AT = 256
+
+
+def mean_square(samples: Samples) -> float:
+    """Mean of ``‖x‖²`` over samples evenly spread, as the score function sees them."""
+    X = samples.X
+    rows = np.linspace(0, samples.n_rows - 1, min(LOOKED_AT, samples.n_rows)).astype(np.int64)
+    if is_sparse(X):
+        part = X[rows]
+        numbers = part.data.astype(np.float64)
+        if samples.inverse_scale is not None:
+            numbers *= samples.inverse_scale[part.indices]
+        return float(numbers @ numbers) / len(rows)
+    x = as_numbers(X[rows])
+    if samples.mean is not None:
+        x = (x - samples.mean) * samples.inverse_scale
+    return float(np.square(x).sum()) / len(rows)
+
+
+def choose_method(
+    method: str, problem: Problem, n_classes: int, intercept_scaling: float | None, start: DualResult | None
+) -> tuple[str, str]:
+    """The method by its full name, and a sentence that says why it is taken."""
+    if method != "auto":
+        return {"blocks": "blocks", "smoothing": "smoothing+blocks"}[method], "it was asked for"
+    if start is not None:
+        return "blocks", "a start is given"
+    X = problem.samples.X
+    if (X.nnz if is_sparse(X) else X.size) * n_classes < SMALL_PRODUCTS:
+        return "blocks", "passes over so few numbers cost little"
+    square = mean_square(problem.samples) + (0.0 if intercept_scaling is None else intercept_scaling**2)
+    ratio = square / (problem.alpha * problem.samples.n_rows)
+    if ratio > ILL_CONDITIONED and not problem.samples.is_sparse:
+        return "smoothing+blocks", f"mean |x|^2 / (alpha n) is {ratio:.3g}, more than {ILL_CONDITIONED:g}: ill-conditioned"
+    return "blocks", f"mean |x|^2 / (alpha n) is {ratio:.3g}"
+
+
+def smoothed_start(
+    problem: Problem,
+    n_classes: int,
+    standardization: Standardization | None,
+    intercept_scaling: float | None,
+    *,
+    tol: float,
+    max_iter: int,
+    callbacks: Sequence[Callable[[DualRecord], Any]],
+    n_threads: int,
+) -> tuple[np.ndarray, list[DualRecord], bool]:
+    """Dual variables near the optimum, from the smoothed loss; records of the way there; whether a callback stopped it."""
+    records: list[DualRecord] = []
+
+    def note(record: SmoothingRecord) -> bool:
+        records.append(
+            DualRecord(
+                epoch=record.passes, objective=record.objective, dual_objective=record.dual_objective, gap=record.gap,
+                n_active=problem.samples.n_rows, seconds=record.seconds,
+            )
+        )  # fmt: skip
+        return any([says_stop(callback(records[-1])) for callback in callbacks])
+
+    result = minimize(
+        problem.samples.X, problem.y, loss=problem.loss, alpha=problem.alpha, n_classes=n_classes,
+        sample_weight=problem.sample_weight, standardization=standardization, fit_intercept=intercept_scaling is not None,
+        intercept_scaling=intercept_scaling, tol=max(tol, HANDED_OVER), max_passes=max_iter, callbacks=[note],
+        n_threads=n_threads,
+    )  # fmt: skip
+    return result.a, records, result.stop_reason == "callback"
+
+
+def says_stop(answer: Any) -> bool:
+    """``True``, Python's or NumPy's, ends the solver; whatever else a callback returns does not."""
+    return isinstance(answer, (bool, np.bool_)) and bool(answer)

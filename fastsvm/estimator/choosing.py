@@ -1,0 +1,96 @@
+"""The rule of ``solver="auto"``, and what the solvers are told where the user says nothing. The numbers are all here."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastsvm.losses import Loss, RegisteredLoss, Softmax
+from fastsvm.optimizers import Adam, Optimizer
+from fastsvm.schedules import Cosine
+from fastsvm.sparse import is_sparse
+from fastsvm.training.arguments import check_batch_size, default_epochs
+
+#: Multiply-adds of one pass over dense samples up to which "auto" wants the exact answer: a fit takes hundreds of passes.
+EXACT_PRODUCTS = 3e8
+
+#: Where ``tol`` is None. The exact solvers have converged at a gap of this share of the objective, "sgd" at one of this share
+#: of the loss of zero weights: the gap that can be certified of weights that batches give is far above what they lack, the more
+#: so where the objective is small.
+TOLERANCE = {"dual": 1e-3, "lbfgs": 1e-3, "sgd": 0.5}
+
+#: Multiply-adds of a pass up to which precision costs next to nothing, and what "dual" then goes on for after it has converged:
+#: what can be had in float64. So a weight of 2 and a sample given twice do the same to many digits.
+SMALL_PRODUCTS = 1e5
+PRECISE = 1e-14
+
+#: Greatest number of iterations where ``max_iter`` is None; for batches see `fastsvm.training.arguments.default_epochs`.
+MAX_ITER = {"dual": 1000, "lbfgs": 5000, "sgd, full batches": 1000}
+
+#: Learning rates of Adam where ``optimizer`` is None. Full batches have no noise to keep small.
+BATCH_RATE, FULL_RATE = 1e-3, 1e-1
+
+
+class Choice(NamedTuple):
+    """A solver, and a sentence that says why."""
+
+    solver: str
+    reason: str
+
+
+def products(X: Any, n_classes: int) -> float:
+    """Multiply-adds of one pass over the samples."""
+    return float(X.nnz if is_sparse(X) else X.size) * n_classes
+
+
+def choose_solver(
+    solver: str, X: Any, n_classes: int, loss: Loss, *, early_stopping: bool = False, optimizer: Any = None
+) -> Choice:
+    """The solver asked for, or the one that fits the problem."""
+    if solver != "auto":
+        return Choice(solver, f"solver={solver!r} was asked for")
+    if early_stopping:
+        return Choice("sgd", "early stopping follows a validation set from epoch to epoch")
+    if optimizer is not None:
+        return Choice("sgd", "an optimizer was given, which only 'sgd' uses")
+    if isinstance(loss, RegisteredLoss):
+        return Choice("sgd", "only 'sgd' minimises a loss that was registered")
+    if isinstance(loss, Softmax) or getattr(loss, "squared", False):
+        return Choice("lbfgs", "the loss is smooth: L-BFGS reaches its minimum in few passes")
+    work = products(X, n_classes)
+    if is_sparse(X):
+        return Choice("dual", f"the samples are sparse: a pass of the dual solver costs {work:.1e} multiply-adds")
+    if work <= EXACT_PRODUCTS:
+        return Choice("dual", f"a pass over the samples is short ({work:.1e} multiply-adds): the exact answer costs little")
+    return Choice("sgd", f"a pass over the samples is long ({work:.1e} multiply-adds): batches get close in few of them")
+
+
+def is_small(X: Any, n_classes: int) -> bool:
+    """Whether precision costs next to nothing."""
+    return products(X, n_classes) <= SMALL_PRODUCTS
+
+
+def default_tol(solver: str, X: Any, n_classes: int, dtype: np.dtype) -> tuple[float, float]:
+    """``tol`` and ``aim`` of a task where the user's ``tol`` is None."""
+    tol = TOLERANCE[solver]
+    return tol, PRECISE if solver == "dual" and dtype == np.float64 and is_small(X, n_classes) else tol
+
+
+def is_full(n_samples: int, batch_size: int | str) -> bool:
+    """Whether every update of "sgd" takes all samples."""
+    return check_batch_size(batch_size, n_samples) == n_samples
+
+
+def default_max_iter(solver: str, n_samples: int, batch_size: int | str) -> int:
+    """The greatest number of iterations where ``max_iter`` is None."""
+    if solver != "sgd":
+        return MAX_ITER[solver]
+    if is_full(n_samples, batch_size):
+        return MAX_ITER["sgd, full batches"]
+    return default_epochs(n_samples, check_batch_size(batch_size, n_samples))
+
+
+def default_optimizer(n_samples: int, batch_size: int | str) -> Optimizer:
+    """The optimizer where none is given; its rate falls to 0 over the epochs of the fit."""
+    return Adam(Cosine(FULL_RATE if is_full(n_samples, batch_size) else BATCH_RATE))
