@@ -25,6 +25,13 @@ TOLERANCE = {"dual": 1e-3, "lbfgs": 1e-3, "sgd": 0.5}
 SMALL_PRODUCTS = 1e5
 PRECISE = 1e-14
 
+#: Multiply-adds of a pass up to which "sgd" certifies its weights though no ``tol`` asks for it. A certificate takes tens of
+#: passes, on large data longer than the training itself.
+CERTIFIED_PRODUCTS = 1e7
+
+#: Without a certificate "sgd" has settled when the objective fell by at most this share of itself in the last epoch.
+SETTLED = 1e-2
+
 #: Greatest number of iterations where ``max_iter`` is None; for batches see `fastsvm.training.arguments.default_epochs`.
 MAX_ITER = {"dual": 1000, "lbfgs": 5000, "sgd, full batches": 1000}
 
@@ -75,6 +82,11 @@ def default_tol(solver: str, X: Any, n_classes: int, dtype: np.dtype) -> tuple[f
     """``tol`` and ``aim`` of a task where the user's ``tol`` is None."""
     tol = TOLERANCE[solver]
     return tol, PRECISE if solver == "dual" and dtype == np.float64 and is_small(X, n_classes) else tol
+
+
+def wants_certificate(solver: str, tol: float | None, X: Any, n_classes: int) -> bool:
+    """Whether a gap is to be computed: always by the exact solvers, by "sgd" where it is asked for or costs little."""
+    return solver != "sgd" or tol is not None or products(X, n_classes) <= CERTIFIED_PRODUCTS
 
 
 def is_full(n_samples: int, batch_size: int | str) -> bool:

@@ -55,7 +55,8 @@ class SVMClassifier(CallbackSupportMixin, LinearPredictor):
     tol : float > 0, optional
         Duality gap at which a fit has converged, and an exact solver stops: as a share of the objective, default 1e-3 ("dual"
         goes on for what float64 can give where that costs nothing). "sgd" stops by ``max_iter``; its gap, far above what it
-        lacks, is taken as a share of the loss of zero weights, default 0.5.
+        lacks, is taken as a share of the loss of zero weights, default 0.5, and on large data (10 million multiply-adds to a
+        pass) computed only where ``tol`` is given: it takes longer than the training.
     max_iter : int >= 1, optional
         Passes ("dual" and "lbfgs") or epochs ("sgd") of one fit. Default: 1000, 5000, and what makes 3,000 updates but
         at least 20 (of full batches 1000).
@@ -95,9 +96,9 @@ class SVMClassifier(CallbackSupportMixin, LinearPredictor):
         The solver, and a sentence on why it was chosen.
     objective_, duality_gap_, relative_gap_ : float
         The objective reached (as the solver penalises the intercept), how far above the minimum it can be at most, and that
-        as a share of it.
+        as a share of it. The latter two are NaN where "sgd" does not certify.
     converged_ : bool
-        Whether the gap is within ``tol``.
+        Whether the gap is within ``tol``; without one, whether the objective fell by at most 1 % in the last epoch.
     stop_reason_ : {"converged", "max_iter", "stalled", "early stopping", "callback", "interrupted", "no descent"}
         "stalled": no further for rounding.
     n_iter_ : int

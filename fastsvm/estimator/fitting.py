@@ -116,8 +116,10 @@ def build_task(
     tol, aim = choosing.default_tol(choice.solver, X, len(classes), dtype) if tol is None else (tol, tol)
     if not estimator._precise:
         aim = tol
+    certify = choosing.wants_certificate(choice.solver, estimator.tol, X, len(classes))
     return Task(
-        X=X, y=y, n_classes=len(classes), sample_weight=weight, standardization=standardization, dtype=dtype, tol=tol, aim=aim,
+        X=X, y=y, certify=certify, n_classes=len(classes), sample_weight=weight, standardization=standardization, dtype=dtype, tol=tol,
+        aim=aim,
         max_iter=choosing.default_max_iter(choice.solver, X.shape[0], batch_size)
         if max_iter is None else check_integer("max_iter", max_iter, at_least=1),
         seed=seed, validation=validation, **settings,
@@ -224,20 +226,24 @@ def outcome(estimator: Any) -> str:
 
 def warn_if_not_converged(estimator: Any, task: Task) -> None:
     """One warning for a fit that ran out of iterations; one that was told to stop early needs none."""
-    if estimator.converged_ or estimator.stop_reason_ not in ("max_iter", "stalled") or math.isnan(estimator.duality_gap_):
+    if estimator.converged_ or estimator.stop_reason_ not in ("max_iter", "stalled"):
         return
     sgd = estimator.solver_ == "sgd"
-    zeros = solvers.loss_of_zeros(task.loss, task.n_classes)
-    share, of = (estimator.duality_gap_ / zeros, "the loss of zero weights") if sgd else (estimator.relative_gap_, "itself")
     advice = f"Increase max_iter (it was {task.max_iter}) or alpha (it was {task.alpha:g}; stronger penalties are easier)"
     if sgd:
         advice += ", give an optimizer with another learning rate, or use an exact solver (solver='dual' or 'lbfgs')"
     if task.standardization is None:
         advice += ", or scale the features (standardize=True)"
+    if math.isnan(estimator.duality_gap_):
+        how_far = f"still fell by {solvers.last_fall(estimator.history_):.2g} of itself in the last epoch"
+    else:
+        zeros = solvers.loss_of_zeros(task.loss, task.n_classes)
+        share, of = (estimator.duality_gap_ / zeros, "the loss of zero weights") if sgd else (estimator.relative_gap_, "itself")
+        how_far = f"may be above its minimum by {share:.2g} of {of}, and tol is {task.tol:g}"
+        advice += ". If it is close enough, increase tol"
     warnings.warn(
         f"{type(estimator).__name__} (solver {estimator.solver_!r}) has not converged: after {estimator.n_iter_} iterations "
-        f"the objective, {estimator.objective_:.6g}, may be above its minimum by {share:.2g} of {of}, and tol is {task.tol:g}. "
-        f"{advice}. If it is close enough, increase tol.",
+        f"the objective, {estimator.objective_:.6g}, {how_far}. {advice}.",
         ConvergenceWarning,
         stacklevel=4,
     )

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from fastsvm.estimator.choosing import default_optimizer, products
+from fastsvm.estimator.choosing import SETTLED, default_optimizer, products
 from fastsvm.estimator.progress import Callback, says_stop
 from fastsvm.estimator.scaling import centred
 from fastsvm.estimator.task import Solution, Task
@@ -58,10 +58,14 @@ def solve_sgd(task: Task) -> Solution:
     W, b = result.W, result.b
     if not isinstance(task.loss, RegisteredLoss):
         W, b = centred(W, b)
-    objective, gap, relative = certify(task, W, b) if task.certify else (result.history[-1].loss, math.nan, math.nan)
+    if task.certify and not isinstance(task.loss, RegisteredLoss):
+        objective, gap, relative = certify(task, W, b)
+        converged = gap <= task.tol * loss_of_zeros(task.loss, task.n_classes)
+    else:
+        objective, gap, relative = objective_of(task, W, b), math.nan, math.nan
+        converged = last_fall(result.history) <= SETTLED
     return Solution(
-        W=W, b=b, objective=objective, gap=gap, relative_gap=relative,
-        converged=gap <= task.tol * loss_of_zeros(task.loss, task.n_classes),
+        W=W, b=b, objective=objective, gap=gap, relative_gap=relative, converged=converged,
         stop_reason="max_iter" if result.stop_reason == "epochs" else result.stop_reason,
         n_iter=result.state.epochs - before, history=result.history, state=result,
     )  # fmt: skip
@@ -90,14 +94,24 @@ def same_scaling(had: Standardization | None, has: Standardization | None) -> bo
     return np.array_equal(had.mean, has.mean) and np.array_equal(had.scale, has.scale)
 
 
+def last_fall(history: Any) -> float:
+    """By what share of itself the objective of the epochs fell from the last but one to the last; infinite after one epoch."""
+    if len(history) < 2:
+        return math.inf
+    before, last = history["loss"][-2:]
+    return float((before - last) / max(abs(last), np.finfo(np.float64).tiny))
+
+
+def objective_of(task: Task, W: np.ndarray, b: np.ndarray | None) -> float:
+    """The objective of weights, the intercept not penalised."""
+    return loss_value(
+        W, task.X, task.y, b, task.loss, task.alpha, task.sample_weight,
+        standardization=task.standardization, backend=task.backend, n_threads=task.n_threads,
+    )  # fmt: skip
+
+
 def certify(task: Task, W: np.ndarray, b: np.ndarray | None) -> tuple[float, float, float]:
-    """Objective, gap and relative gap of weights, the intercept not penalised. Nothing certifies a registered loss."""
-    if isinstance(task.loss, RegisteredLoss):
-        value = loss_value(
-            W, task.X, task.y, b, task.loss, task.alpha, task.sample_weight,
-            standardization=task.standardization, backend=task.backend, n_threads=task.n_threads,
-        )  # fmt: skip
-        return value, math.nan, math.nan
+    """Objective, gap and relative gap of weights, the intercept not penalised."""
     from fastsvm.dual.certificate import duality_gap
 
     with quiet_blas(task):
