@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from fastsvm import extensions
 from fastsvm.backends import UPDATES
 from fastsvm.losses import LOSSES
 from fastsvm.optimizers import OPTIMIZERS
 
-TABLES: tuple[dict, ...] = (LOSSES, OPTIMIZERS, UPDATES)
+#: With the classes by their names, which two modules may give alike: pickle looks there.
+TABLES: tuple[dict, ...] = (LOSSES, OPTIMIZERS, UPDATES, extensions._made)
 
 
 class Registrations:
     """``with`` it, everything registered so far inside such a block is known; after it, nothing."""
 
     def __init__(self) -> None:
-        self.own: tuple[dict, ...] = ({}, {}, {})
+        self.own: tuple[dict, ...] = tuple({} for _ in TABLES)
 
     def __enter__(self) -> None:
         self.others = tuple(set(table) for table in TABLES)

@@ -139,6 +139,19 @@ def test_a_warm_start_goes_on_from_the_solution_of_another_alpha(blobs):
     assert again.converged
 
 
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+@pytest.mark.parametrize("tol", [1e-2, 1e-6])
+def test_smoothing_first_ends_at_the_same_optimum(blobs, loss, tol):
+    X, y = blobs
+    exact = dual.solve(X, y, loss=loss, alpha=0.02, tol=1e-8, max_iter=20000, method="blocks")
+    result = dual.solve(X, y, loss=loss, alpha=0.02, tol=tol, max_iter=20000, method="smoothing")
+    assert result.converged
+    assert result.method == "smoothing+blocks"
+    assert exact.dual_objective * (1 - 1e-9) <= result.objective <= exact.objective * (1 + 1.1 * tol)
+    value = fastsvm.loss_value(result.W, X, y, result.b, loss, 0.02) + 0.01 * np.sum(result.b**2)
+    assert result.objective == pytest.approx(value, rel=1e-12)
+
+
 def test_weights_are_repetitions(blobs):
     X, y = blobs
     counts = np.random.default_rng(3).integers(0, 4, len(X))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from fits import objectives as of
 from fits.data import Part
 from fits.objectives import Objective
-from fits.ours import Fastsvm, Train
+from fits.ours import Fastsvm
 from fits.peers import Sgd, Sklearn
 from fits.peers_native import Cyanure, Liblinear, Snapml
 
@@ -56,16 +56,13 @@ def _ours(label: str, objective: Objective, **fixed: Any) -> Contender:
 SVC, LOGISTIC = {"name": "LinearSVC"}, {"name": "LogisticRegression"}
 CONTENDERS = {
     "fastsvm": _ours("defaults", of.WESTON_WATKINS_FREE),
+    "fastsvm-cs": _ours("defaults but Crammer-Singer", of.CRAMMER_SINGER_FREE),
     "dual": _ours("dual", of.WESTON_WATKINS, solver="dual"),
     "lbfgs": _ours("lbfgs", of.WESTON_WATKINS_FREE, solver="lbfgs"),
     "sgd": _ours("sgd", of.WESTON_WATKINS_FREE, solver="sgd"),
     "dual-cs": _ours("dual, Crammer-Singer", of.CRAMMER_SINGER, solver="dual"),
     "lbfgs-cs": _ours("lbfgs, Crammer-Singer", of.CRAMMER_SINGER_FREE, solver="lbfgs"),
     "sgd-cs": _ours("sgd, Crammer-Singer", of.CRAMMER_SINGER_FREE, solver="sgd"),
-    "train-cs": Contender(
-        "fastsvm.train, Crammer-Singer", "fastsvm", "fastsvm", "fastsvm", "stored", of.CRAMMER_SINGER_FREE,
-        lambda part, threads: Train(part, threads, of.CRAMMER_SINGER_FREE.loss),
-    ),
     "lbfgs-softmax": _ours("lbfgs, softmax", of.SOFTMAX, solver="lbfgs"),
     "sgd-softmax": _ours("sgd, softmax", of.SOFTMAX, solver="sgd"),
     "svc-hinge": _sklearn("LinearSVC, hinge", of.HINGE, Sklearn, **SVC, loss="hinge"),

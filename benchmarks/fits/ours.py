@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastsvm import SGD, train
-from fastsvm.losses import Loss
+from fastsvm import SGD
 from fastsvm.schedules import Cosine
 from fits.data import Part
 from fits.peers import Fitted
@@ -44,18 +43,3 @@ class Fastsvm:
         note = estimator.solver_ if estimator.converged_ else f"{estimator.solver_}, not converged"
         return Fitted(W, np.asarray(estimator.intercept_), estimator.n_iter_, note, claim)
 
-
-class Train:
-    """``fastsvm.train``, which certifies nothing, with plain SGD."""
-
-    def __init__(self, part: Part, n_threads: int, loss: Loss) -> None:
-        self.part, self.n_threads, self.loss = part, n_threads, loss
-
-    def fit(self, C: float, rate: float, batch_size: int, max_iter: int) -> Fitted:
-        result = train(
-            self.part.X, self.part.y, loss=self.loss, alpha=1 / (C * len(self.part.y)), optimizer=SGD(Cosine(rate)),
-            batch_size=batch_size, epochs=max_iter, standardize="none" if self.part.divisor == 1.0 else "scale",
-            n_threads=self.n_threads,
-        )  # fmt: skip
-        b = np.zeros(len(result.W)) if result.b is None else result.b
-        return Fitted(result.W, b, max_iter)

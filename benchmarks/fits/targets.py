@@ -52,7 +52,7 @@ def _times(peers: list[Record], enough: Callable[[Record], bool], ours: Record) 
 
 
 def accuracy_times(run: Any) -> tuple[float, str]:
-    ours = _records(run, "accuracy", "fastsvm")[0]
+    ours = _records(run, "accuracy", "fastsvm-cs")[0]
     if ours["status"] != "done" or ours["accuracy"] < FASHION_ACCURACY:
         raise KeyError("not accurate enough")
     peers = [record for record in _records(run, "accuracy") if record["group"] == "peer"]
@@ -105,7 +105,7 @@ def default_times(peer: str, ours: str = "dual") -> Value:
 
 def _at_same_epochs(run: Run) -> list[Record]:
     """Ours and the peer's at the number of epochs that C was chosen for; with ``--quick`` at the only one."""
-    sides = [_records(run, "epochs", key) for key in ("train-cs", "sgd-hinge")]
+    sides = [_records(run, "epochs", key) for key in ("sgd-cs", "sgd-hinge")]
     chosen = [[one for one in side if one["settings"]["max_iter"] == CHOSEN_EPOCHS] or side[:1] for side in sides]
     return [_fastest(side) for side in chosen]
 
@@ -147,7 +147,7 @@ def difference(run: Any) -> tuple[float, str]:
 
 
 TARGETS = (
-    Figure("Fashion-MNIST: accuracy, defaults", "accuracy", accuracy_of("accuracy", "fastsvm"), "", at_least=FASHION_ACCURACY),
+    Figure("Fashion-MNIST: accuracy, defaults but crammer_singer", "accuracy", accuracy_of("accuracy", "fastsvm-cs"), "", at_least=FASHION_ACCURACY),
     Figure("Fashion-MNIST: against the fastest peer within 0.5 points", "accuracy", accuracy_times, at_least=5),
     Figure("20 Newsgroups: certified relative gap", "certified", news_gap, "", at_most=NEWS_GAP),
     Figure("20 Newsgroups: test accuracy", "certified", accuracy_of("certified", "dual"), "", at_least=NEWS_ACCURACY),

@@ -23,6 +23,7 @@ from fastsvm.dual.ascent import Ascent
 from fastsvm.dual.certificate import DualityGap, duality_gap
 from fastsvm.dual.conditioning import choose_method, says_stop, smoothed_start
 from fastsvm.dual.result import DualHistory, DualRecord, DualResult
+from fastsvm.dual.smoothing import SmoothingResult
 from fastsvm.losses import Loss, WestonWatkins
 from fastsvm.problem import Problem
 from fastsvm.standardization import Standardization
@@ -169,7 +170,7 @@ def solve(
                 )
             )  # fmt: skip
         stop_reason, certificate = solver.run(interrupted)
-    W, b = solver.weights()
+    W, b = solver.weights
     return DualResult(
         W=W, b=b, objective=certificate.objective, dual_objective=certificate.dual_objective, gap=certificate.gap,
         converged=certificate.relative <= tol, stop_reason="converged" if certificate.relative <= tol else stop_reason,
@@ -223,20 +224,27 @@ class _Solver:
         self.tol, self.max_iter, self.rng, self.callbacks, self.n_threads = tol, max_iter, rng, callbacks, n_threads
         self.passes, self.stop, self.began = 0, False, time.perf_counter()
         self.records: list[DualRecord] = []
+        self.given: tuple[np.ndarray, np.ndarray | None] | None = None
 
-    def take_over(self, a: np.ndarray, records: list[DualRecord], stop: bool) -> None:
-        """Go on from dual variables that something else has found."""
-        self.stop = stop
-        self.ascent.a[:] = a
-        self.ascent.rebuild()
+    def take_over(self, found: SmoothingResult, records: list[DualRecord]) -> None:
+        """Go on from what smoothing has found. Its weights are better than those its dual variables stand for."""
+        dtype = self.ascent.a.dtype
+        self.stop = found.stop_reason == "callback"
+        self.given = found.W.astype(dtype), None if found.b is None else found.b.astype(dtype)
+        self.ascent.a[:] = found.a
         self.records += records
-        self.passes = records[-1].epoch if records else 0
+        self.passes = found.n_passes
 
     def run(self, interrupted: Callable[[], bool]) -> tuple[str, DualityGap]:
         """Passes until there is a reason to stop. Returns it, and the certificate of the weights reached."""
+        if self.given is not None:
+            certificate = self.certificate(self.given)
+            if self.stop or self.passes >= self.max_iter or certificate.relative <= self.tol:
+                return "callback" if self.stop else "max_iter", certificate
+            self.ascent.rebuild()
         rounds, look_at, goal = _Rounds(len(self.ascent.a)), self.passes + 1, self.tol
         objective, again = np.inf, 0
-        if self.passes or self.ascent.a.any():
+        if self.given is None and self.ascent.a.any():
             look_at = self.passes  # perhaps it is good enough as it is
         while True:
             expected, n_active = np.inf, len(self.ascent.a)
@@ -259,7 +267,8 @@ class _Solver:
             if self.stop:
                 reason = reason or "callback"
             if reason or gap <= goal * objective:
-                certificate = self.certificate()
+                self.ascent.rebuild()
+                certificate = self.certificate(self.present())
                 if reason or certificate.relative <= self.tol:
                     return reason or "converged", certificate
                 goal = min(goal, self.tol * self.tol / certificate.relative)  # what rounding had hidden
@@ -285,16 +294,15 @@ class _Solver:
         wider = ", or use dtype='float64'" if dtype == np.float32 else ""
         raise OverflowError(f"the duality gap is {gap}: products of these samples overflow {dtype}. Scale X down{wider}")
 
-    def weights(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """Weights and intercept as the user gets them."""
+    def present(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """Weights and intercept of the ascent, in the form the user gets."""
         n_classes, dtype = self.ascent.a.shape[1], self.ascent.a.dtype
         W = np.ascontiguousarray(self.ascent.W[:, :n_classes].T)
         return W, None if self.ascent.b is None else self.ascent.b.astype(dtype)
 
-    def certificate(self) -> DualityGap:
-        """What the weights made anew from the dual variables are worth, in float64."""
-        self.ascent.rebuild()
-        W, b = self.weights()
+    def certificate(self, weights: tuple[np.ndarray, np.ndarray | None]) -> DualityGap:
+        """What these weights are worth by the dual variables, in float64. They are the result, unless better ones come."""
+        self.weights = W, b = weights
         return duality_gap(
             W, self.problem.samples.X, self.problem.y, b, self.problem.loss, self.problem.alpha, self.problem.sample_weight,
             standardization=self.standardization, intercept_scaling=self.intercept_scaling, a=self.ascent.a.astype(np.float64),

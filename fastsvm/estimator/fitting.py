@@ -118,8 +118,8 @@ def build_task(
         aim = tol
     certify = choosing.wants_certificate(choice.solver, estimator.tol, X, len(classes))
     return Task(
-        X=X, y=y, certify=certify, n_classes=len(classes), sample_weight=weight, standardization=standardization, dtype=dtype, tol=tol,
-        aim=aim,
+        X=X, y=y, certify=certify, n_classes=len(classes), sample_weight=weight, standardization=standardization,
+        dtype=dtype, tol=tol, aim=aim,
         max_iter=choosing.default_max_iter(choice.solver, X.shape[0], batch_size)
         if max_iter is None else check_integer("max_iter", max_iter, at_least=1),
         seed=seed, validation=validation, **settings,
