@@ -18,11 +18,14 @@ from fastsvm.storage import as_numbers
 #: pixels).
 ILL_CONDITIONED = 10.0
 
+#: The same where passes are cheap: of few samples, or of sparse ones.
+HOPELESS = 3000.0
+
 #: Multiply-adds of a pass below which many passes cost little.
 SMALL_PRODUCTS = 1e6
 
-#: Relative gap at which smoothing ends and blocks go on.
-HANDED_OVER = 1e-2
+#: Relative gap at which smoothing ends and blocks go on; and where blocks would hardly move, the least that is asked of it.
+HANDED_OVER, LEAST = 1e-2, 1e-3
 
 #: Samples whose squares are taken for the mean of all.
 LOOKED_AT = 256
@@ -44,6 +47,12 @@ def mean_square(samples: Samples) -> float:
     return float(np.square(x).sum()) / len(rows)
 
 
+def conditioning(problem: Problem, intercept_scaling: float | None) -> float:
+    """``mean ‖x‖² / (alpha · n_samples)``, the constant feature included."""
+    square = mean_square(problem.samples) + (0.0 if intercept_scaling is None else intercept_scaling**2)
+    return square / (problem.alpha * problem.samples.n_rows)
+
+
 def choose_method(
     method: str, problem: Problem, n_classes: int, intercept_scaling: float | None, start: DualResult | None
 ) -> tuple[str, str]:
@@ -53,13 +62,12 @@ def choose_method(
     if start is not None:
         return "blocks", "a start is given"
     X = problem.samples.X
-    if (X.nnz if is_sparse(X) else X.size) * n_classes < SMALL_PRODUCTS:
-        return "blocks", "passes over so few numbers cost little"
-    square = mean_square(problem.samples) + (0.0 if intercept_scaling is None else intercept_scaling**2)
-    ratio = square / (problem.alpha * problem.samples.n_rows)
-    if ratio > ILL_CONDITIONED and not problem.samples.is_sparse:
-        return "smoothing+blocks", f"mean |x|^2 / (alpha n) is {ratio:.3g}, more than {ILL_CONDITIONED:g}: ill-conditioned"
-    return "blocks", f"mean |x|^2 / (alpha n) is {ratio:.3g}"
+    small = (X.nnz if is_sparse(X) else X.size) * n_classes < SMALL_PRODUCTS
+    ratio = conditioning(problem, intercept_scaling)
+    limit = HOPELESS if small or problem.samples.is_sparse else ILL_CONDITIONED
+    if ratio > limit:
+        return "smoothing+blocks", f"mean |x|^2 / (alpha n) is {ratio:.3g}, more than {limit:g}: ill-conditioned"
+    return "blocks", f"mean |x|^2 / (alpha n) is {ratio:.3g}, at most {limit:g}"
 
 
 def smoothed_start(
@@ -75,6 +83,7 @@ def smoothed_start(
 ) -> tuple[SmoothingResult, list[DualRecord]]:
     """Weights and dual variables near the optimum, from the smoothed loss, and records of the way there."""
     records: list[DualRecord] = []
+    hopeless = conditioning(problem, intercept_scaling) > HOPELESS
 
     def note(record: SmoothingRecord) -> bool:
         records.append(
@@ -88,8 +97,8 @@ def smoothed_start(
     result = minimize(
         problem.samples.X, problem.y, loss=problem.loss, alpha=problem.alpha, n_classes=n_classes,
         sample_weight=problem.sample_weight, standardization=standardization, fit_intercept=intercept_scaling is not None,
-        intercept_scaling=intercept_scaling, tol=max(tol, HANDED_OVER), max_passes=max_iter, callbacks=[note],
-        n_threads=n_threads,
+        intercept_scaling=intercept_scaling, tol=max(tol, LEAST if hopeless else HANDED_OVER), max_passes=max_iter,
+        callbacks=[note], n_threads=n_threads,
     )  # fmt: skip
     return result, records
 

@@ -48,6 +48,7 @@ SELDOM = 16
 PATIENCE = 16
 
 Callback = Callable[[DualRecord], Any]
+Weights = tuple[np.ndarray, np.ndarray | None]
 
 
 def solve(
@@ -169,12 +170,12 @@ def solve(
                     n_threads=n_threads,
                 )
             )  # fmt: skip
-        stop_reason, certificate = solver.run(interrupted)
-    W, b = solver.weights
+        stop_reason = solver.run(interrupted)
+    certificate, (W, b), a = solver.answer
     return DualResult(
         W=W, b=b, objective=certificate.objective, dual_objective=certificate.dual_objective, gap=certificate.gap,
         converged=certificate.relative <= tol, stop_reason="converged" if certificate.relative <= tol else stop_reason,
-        n_iter=solver.passes, history=DualHistory(solver.records), a=solver.ascent.a, loss=loss, alpha=alpha,
+        n_iter=solver.passes, history=DualHistory(solver.records), a=a, loss=loss, alpha=alpha,
         standardization=standardization, intercept_scaling=intercept_scaling, method=method, reason=reason,
     )  # fmt: skip
 
@@ -224,7 +225,8 @@ class _Solver:
         self.tol, self.max_iter, self.rng, self.callbacks, self.n_threads = tol, max_iter, rng, callbacks, n_threads
         self.passes, self.stop, self.began = 0, False, time.perf_counter()
         self.records: list[DualRecord] = []
-        self.given: tuple[np.ndarray, np.ndarray | None] | None = None
+        self.given: Weights | None = None
+        self.answer: Any = None  # certificate, weights and dual variables of the best so far
 
     def take_over(self, found: SmoothingResult, records: list[DualRecord]) -> None:
         """Go on from what smoothing has found. Its weights are better than those its dual variables stand for."""
@@ -235,12 +237,12 @@ class _Solver:
         self.records += records
         self.passes = found.n_passes
 
-    def run(self, interrupted: Callable[[], bool]) -> tuple[str, DualityGap]:
-        """Passes until there is a reason to stop. Returns it, and the certificate of the weights reached."""
+    def run(self, interrupted: Callable[[], bool]) -> str:
+        """Passes until there is a reason to stop, which is returned."""
         if self.given is not None:
             certificate = self.certificate(self.given)
             if self.stop or self.passes >= self.max_iter or certificate.relative <= self.tol:
-                return "callback" if self.stop else "max_iter", certificate
+                return "callback" if self.stop else "max_iter"
             self.ascent.rebuild()
         rounds, look_at, goal = _Rounds(len(self.ascent.a)), self.passes + 1, self.tol
         objective, again = np.inf, 0
@@ -270,7 +272,7 @@ class _Solver:
                 self.ascent.rebuild()
                 certificate = self.certificate(self.present())
                 if reason or certificate.relative <= self.tol:
-                    return reason or "converged", certificate
+                    return reason or "converged"
                 goal = min(goal, self.tol * self.tol / certificate.relative)  # what rounding had hidden
 
     def look(self, n_active: int) -> tuple[float, float, np.ndarray]:
@@ -294,17 +296,20 @@ class _Solver:
         wider = ", or use dtype='float64'" if dtype == np.float32 else ""
         raise OverflowError(f"the duality gap is {gap}: products of these samples overflow {dtype}. Scale X down{wider}")
 
-    def present(self) -> tuple[np.ndarray, np.ndarray | None]:
+    def present(self) -> Weights:
         """Weights and intercept of the ascent, in the form the user gets."""
         n_classes, dtype = self.ascent.a.shape[1], self.ascent.a.dtype
         W = np.ascontiguousarray(self.ascent.W[:, :n_classes].T)
         return W, None if self.ascent.b is None else self.ascent.b.astype(dtype)
 
-    def certificate(self, weights: tuple[np.ndarray, np.ndarray | None]) -> DualityGap:
-        """What these weights are worth by the dual variables, in float64. They are the result, unless better ones come."""
-        self.weights = W, b = weights
-        return duality_gap(
+    def certificate(self, weights: Weights) -> DualityGap:
+        """What these weights are worth by the dual variables, in float64. They are the answer, unless a better one was."""
+        W, b = weights
+        found = duality_gap(
             W, self.problem.samples.X, self.problem.y, b, self.problem.loss, self.problem.alpha, self.problem.sample_weight,
             standardization=self.standardization, intercept_scaling=self.intercept_scaling, a=self.ascent.a.astype(np.float64),
             n_threads=self.n_threads,
         )  # fmt: skip
+        if self.answer is None or found.relative <= self.answer[0].relative:
+            self.answer = found, weights, self.ascent.a.copy()
+        return found

@@ -15,10 +15,12 @@ from fastsvm.training.arguments import check_batch_size, default_epochs
 #: Multiply-adds of one pass over dense samples up to which "auto" wants the exact answer: a fit takes hundreds of passes.
 EXACT_PRODUCTS = 3e8
 
-#: Where ``tol`` is None. The exact solvers have converged at a gap of this share of the objective, "sgd" at one of this share
-#: of the loss of zero weights: the gap that can be certified of weights that batches give is far above what they lack, the more
-#: so where the objective is small.
-TOLERANCE = {"dual": 1e-3, "lbfgs": 1e-3, "sgd": 0.5}
+#: Where ``tol`` is None: the gap at which each solver has converged, as a share of the objective. Of weights that batches give
+#: what can be certified is far above what they lack.
+TOLERANCE = {"dual": 1e-3, "lbfgs": 1e-3, "sgd": 0.3}
+
+#: For "sgd" the objective counts as at least this share of the loss of zero weights: a small one is hard to come close to.
+SMALL_OBJECTIVE = 0.05
 
 #: Multiply-adds of a pass up to which precision costs next to nothing, and what "dual" then goes on for after it has converged:
 #: what can be had in float64. So a weight of 2 and a sample given twice do the same to many digits.

@@ -55,8 +55,8 @@ class SVMClassifier(CallbackSupportMixin, LinearPredictor):
     tol : float > 0, optional
         Duality gap at which a fit has converged, and an exact solver stops: as a share of the objective, default 1e-3 ("dual"
         goes on for what float64 can give where that costs nothing). "sgd" stops by ``max_iter``; its gap, far above what it
-        lacks, is taken as a share of the loss of zero weights, default 0.5, and on large data (10 million multiply-adds to a
-        pass) computed only where ``tol`` is given: it takes longer than the training.
+        lacks, may be 0.3, and on large data (10 million multiply-adds to a pass) is computed only where ``tol`` is given: it
+        takes longer than the training.
     max_iter : int >= 1, optional
         Passes ("dual" and "lbfgs") or epochs ("sgd") of one fit. Default: 1000, 5000, and what makes 3,000 updates but
         at least 20 (of full batches 1000).

@@ -232,14 +232,14 @@ def warn_if_not_converged(estimator: Any, task: Task) -> None:
     advice = f"Increase max_iter (it was {task.max_iter}) or alpha (it was {task.alpha:g}; stronger penalties are easier)"
     if sgd:
         advice += ", give an optimizer with another learning rate, or use an exact solver (solver='dual' or 'lbfgs')"
+    if estimator.solver_ == "dual":
+        advice += ", use solver='lbfgs', which minds ill-conditioned problems less"
     if task.standardization is None:
         advice += ", or scale the features (standardize=True)"
     if math.isnan(estimator.duality_gap_):
         how_far = f"still fell by {solvers.last_fall(estimator.history_):.2g} of itself in the last epoch"
     else:
-        zeros = solvers.loss_of_zeros(task.loss, task.n_classes)
-        share, of = (estimator.duality_gap_ / zeros, "the loss of zero weights") if sgd else (estimator.relative_gap_, "itself")
-        how_far = f"may be above its minimum by {share:.2g} of {of}, and tol is {task.tol:g}"
+        how_far = f"may be above its minimum by {estimator.relative_gap_:.2g} of itself, and tol is {task.tol:g}"
         advice += ". If it is close enough, increase tol"
     warnings.warn(
         f"{type(estimator).__name__} (solver {estimator.solver_!r}) has not converged: after {estimator.n_iter_} iterations "

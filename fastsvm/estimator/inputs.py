@@ -29,6 +29,7 @@ from sklearn.utils.validation import validate_data
 
 from fastsvm.sparse import SPARSE_DTYPES, is_sparse
 from fastsvm.storage import STORAGE_DTYPES, as_numbers, as_stored
+from fastsvm.validation import check_real
 
 #: Dense dtypes that are read in place. uint16 is not among them: fastsvm takes it for bfloat16, users of scikit-learn do not.
 IN_PLACE = tuple(name for name in STORAGE_DTYPES if name != "uint16")
@@ -139,6 +140,9 @@ def with_class_weight(
         # A class whose samples all weigh nothing cannot be balanced, and takes no part.
         factors = np.divide(counts.sum() / len(classes), counts, out=np.zeros(len(classes)), where=counts > 0)
     else:
+        if isinstance(class_weight, dict):
+            for label, value in class_weight.items():
+                check_real(f"class_weight[{label!r}]", value, at_least=0.0)
         factors = compute_class_weight(class_weight, classes=classes, y=labels)
     return factors[y] if weight is None else factors[y] * weight
 

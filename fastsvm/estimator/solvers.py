@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from fastsvm.estimator.choosing import SETTLED, default_optimizer, products
+from fastsvm.estimator.choosing import SETTLED, SMALL_OBJECTIVE, default_optimizer, products
 from fastsvm.estimator.progress import Callback, says_stop
 from fastsvm.estimator.scaling import centred
 from fastsvm.estimator.task import Solution, Task
@@ -60,7 +60,7 @@ def solve_sgd(task: Task) -> Solution:
         W, b = centred(W, b)
     if task.certify and not isinstance(task.loss, RegisteredLoss):
         objective, gap, relative = certify(task, W, b)
-        converged = gap <= task.tol * loss_of_zeros(task.loss, task.n_classes)
+        converged = gap <= task.tol * max(objective, SMALL_OBJECTIVE * loss_of_zeros(task.loss, task.n_classes))
     else:
         objective, gap, relative = objective_of(task, W, b), math.nan, math.nan
         converged = last_fall(result.history) <= SETTLED
