@@ -42,4 +42,3 @@ class Fastsvm:
         claim = None if math.isnan(gap) else (estimator.objective_, gap)
         note = estimator.solver_ if estimator.converged_ else f"{estimator.solver_}, not converged"
         return Fitted(W, np.asarray(estimator.intercept_), estimator.n_iter_, note, claim)
-
