@@ -110,7 +110,8 @@ def load_csr(path: Path) -> Rows:
         if form not in (b"csr", "csr"):  # others with such arrays would be read by indices that nobody has checked
             raise ValueError(f"its format is {form!r}; expected what scipy.sparse.save_npz writes for X.tocsr()")
         parts = (archive["data"], archive["indices"], archive["indptr"])
-        return check_samples("X", csr_array(parts, shape=tuple(map(int, archive["shape"]))))
+        rows, columns = map(int, archive["shape"])
+        return check_samples("X", csr_array(parts, shape=(rows, columns)))
 
 
 def _build(path: Path, name: str, arrays: dict[str, Any]) -> Dataset:

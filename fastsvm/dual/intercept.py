@@ -126,12 +126,11 @@ def balance(flows: np.ndarray) -> np.ndarray:
     ``exp(v_c − v_j)`` that does (B. C. Eaves et al., "Line-sum-symmetric scalings of square nonnegative matrices", 1985), and
     scaled down. Should the iteration for v not get there, ``min(M, Mᵀ) / M`` is taken.
     """
-    from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
 
     M = flows.copy()
     np.fill_diagonal(M, 0)
-    _, label = connected_components(csr_array(M > 0), connection="strong")
+    _, label = connected_components(M > 0, connection="strong")
     together = label[:, None] == label
     M[~together] = 0
     if not M.any():

@@ -51,8 +51,8 @@ def fit_temperature(scores: np.ndarray, y: np.ndarray, weight: np.ndarray | None
         losses = -(targets * log_softmax(np.exp(log_beta) * scores, axis=1)).sum(axis=1)
         return float(np.average(losses, weights=weight))
 
-    bounds = np.log(np.array(BOUNDS) / spread)
-    return float(np.exp(minimize_scalar(log_loss, bounds=bounds, method="bounded", options={"xatol": 1e-6}).x))
+    low, high = (float(np.log(bound / spread)) for bound in BOUNDS)
+    return float(np.exp(minimize_scalar(log_loss, bounds=(low, high), method="bounded", options={"xatol": 1e-6}).x))
 
 
 def cross_validated_temperature(
