@@ -148,6 +148,7 @@ setup(
                     "src/planes.c",
                     "src/bytes.c",
                     "src/dual.c",
+                    "src/moments.c",
                     "src/step.c",
                     "src/team.c",
                     "src/dispatch.c",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from fastsvm import _native
 from fastsvm.sparse import CSR, is_sparse, largest_by_feature
 from fastsvm.storage import as_numbers
 from fastsvm.validation import check_choice, check_finite, check_samples
@@ -90,7 +91,7 @@ def choose_kind(standardize: str | None, X: np.ndarray | CSR, dense: str = "mean
 
 @np.errstate(over="ignore", invalid="ignore")  # What is not finite raises at the end.
 def fit_standardization(X: np.ndarray | CSR, kind: str) -> Standardization | None:
-    """Statistics of ``X`` for one of :data:`KINDS`, accumulated in float64 over blocks of rows.
+    """Statistics of ``X`` for one of :data:`KINDS`: of bytes exact, otherwise accumulated in float64 over blocks of rows.
 
     Parameters
     ----------
@@ -133,19 +134,30 @@ def _dense_statistics(X: np.ndarray, kind: str) -> tuple[np.ndarray, np.ndarray]
     def blocks() -> Iterator[np.ndarray]:
         return (as_numbers(X[start : start + block]) for start in range(0, n, block))
 
-    mean, scale = np.zeros(d), np.ones(d)
+    mean, scale, deviation = np.zeros(d), np.ones(d), np.ones(d)
     if kind == "scale":
         # np.max, unlike max, lets a NaN through to the check below.
         largest = 255.0 if X.dtype == np.uint8 else float(np.max([np.abs(x).max() for x in blocks()]))
         scale[:] = 1.0 if largest == 0 else largest
+    elif X.dtype in (np.uint8, np.int8) and kind != "max-abs":
+        mean, deviation = _byte_moments(X)
     elif kind == "max-abs":
         scale = np.maximum.reduce([np.abs(x).max(axis=0) for x in blocks()])
         scale[scale == 0] = 1.0
     else:
         mean = sum((x.sum(axis=0) for x in blocks()), start=mean) / n
+        if kind == "mean+std":
+            deviation = np.sqrt(sum((np.square(x - mean).sum(axis=0) for x in blocks()), start=np.zeros(d)) / n)
     if kind == "mean+std":
-        variance = sum((np.square(x - mean).sum(axis=0) for x in blocks()), start=np.zeros(d)) / n
-        deviation = np.sqrt(variance)
-        constant = deviation <= 1e-12 * np.abs(mean)
-        scale = np.where(constant, 1.0, deviation)
+        scale = np.where(deviation <= 1e-12 * np.abs(mean), 1.0, deviation)  # a constant feature, but for rounding
     return mean, scale
+
+
+def _byte_moments(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each feature, rounded once: n Σx² − (Σx)² is an integer."""
+    n, d = X.shape
+    sums, squares = np.zeros(d, dtype=np.int64), np.zeros(d, dtype=np.int64)
+    _native.byte_moments(X, sums, squares)
+    exact = sums.astype(object)  # Python's integers: these products may need more than 64 bits
+    variance = (n * squares.astype(object) - exact * exact).astype(np.float64) / float(n * n)
+    return sums / n, np.sqrt(variance)

@@ -142,6 +142,11 @@ cdef extern from "dual.h" nogil:
     Py_ssize_t fastsvm_dual_stride(const fastsvm_kernels *kernels, Py_ssize_t n_classes, int dense)
 
 
+cdef extern from "moments.h" nogil:
+    int fastsvm_byte_moments(
+        const void *X, int is_signed, Py_ssize_t n_rows, Py_ssize_t n_features, int64_t *sums, int64_t *squares)
+
+
 cdef extern from *:
     """
     #ifdef _OPENMP
@@ -310,6 +315,19 @@ def score_loss(
     with nogil:
         value = fastsvm_score_loss(kernels, loss, delta, s, labels, weight, n_rows, n_classes, want, n_threads)
     return value
+
+
+def byte_moments(cnp.ndarray X not None, cnp.ndarray sums not None, cnp.ndarray squares not None) -> None:
+    """Add the columns' sums and sums of squares of int8 or uint8 ``X`` to ``sums`` and ``squares``, (n_features,) int64."""
+    cdef const void *x = data(X)
+    cdef Py_ssize_t n_rows = X.shape[0], n_features = X.shape[1]
+    cdef int64_t *first = <int64_t *> data(sums)
+    cdef int64_t *second = <int64_t *> data(squares)
+    cdef int is_signed = X.descr.kind == c"i", failed
+    with nogil:
+        failed = fastsvm_byte_moments(x, is_signed, n_rows, n_features, first, second)
+    if failed:
+        raise MemoryError("not enough memory for the sums over the samples")
 
 
 def dual_stride(cnp.ndarray like not None, Py_ssize_t n_classes, bint dense) -> int:

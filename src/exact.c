@@ -228,20 +228,27 @@ static void decide_again(const fastsvm_job *job, const exact *p, thread_state *s
     const ptrdiff_t C = job->n_classes, y = s->y[i];
     const double own = exact_score(job, p, s, s->rows[i], y);
     const int crammer_singer = job->loss == FASTSVM_CRAMMER_SINGER;
-    ptrdiff_t largest = -1;
+    const float *t = s->t + i;
+    ptrdiff_t likely = y == 0, largest = -1;
     double gap_of_largest = 0;
     int count = 0, correct = 1;
+    for (ptrdiff_t c = likely + 1; c < C; c++)
+        if (c != y && t[c * ROWS] > t[likely * ROWS]) likely = c;
     for (ptrdiff_t c = 0; c < C; c++) {
         int8_t *d = s->D + c * ROWS + i;
         if (c == y) continue;
-        const float rough = s->t[c * ROWS + i] - s->t[y * ROWS + i], error = s->error[c] + s->error[y];
+        if (crammer_singer) {
+            *d = 0;
+            if (t[likely * ROWS] - t[c * ROWS] > s->error[likely] + s->error[c]) continue; /* it is not the largest */
+        }
+        const float rough = t[c * ROWS] - t[y * ROWS], error = s->error[c] + s->error[y];
         const float margin = rough + (float)job->delta;
         const int sure = !crammer_singer && fabsf(rough) > error && fabsf(margin) > error;
         const double gap = sure ? rough : exact_score(job, p, s, s->rows[i], c) - own;
         const int violated = sure ? margin > 0 : gap + job->delta > 0;
         if (gap > 0 || (gap == 0 && c < y)) correct = 0;
         if (largest < 0 || gap > gap_of_largest) largest = c, gap_of_largest = gap;
-        *d = (int8_t)(crammer_singer ? 0 : violated);
+        if (!crammer_singer) *d = (int8_t)violated;
         count += violated;
     }
     if (crammer_singer) {

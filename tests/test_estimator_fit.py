@@ -10,14 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import scipy.sparse as sp
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris, load_wine
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 import fastsvm
-from fastsvm import Adam, Momentum
+from fastsvm import SGD, Adam, Momentum
 from fastsvm.estimator import SVMClassifier
-from fastsvm.estimator.choosing import choose_solver
+from fastsvm.estimator.choosing import choose_solver, default_max_iter
 from fastsvm.losses import RegisteredLoss
 from fastsvm.schedules import Cosine
 from test_estimator import blobs
@@ -250,3 +251,25 @@ def test_accuracy_on_pixels(data_dir) -> None:
         warnings.simplefilter("error", ConvergenceWarning)
         clf = SVMClassifier(random_state=0).fit(data.X, data.y)
     assert clf.score(data.X_test, data.y_test) >= 0.84
+
+
+def test_the_default_rate_follows_the_norms() -> None:
+    """Samples, or features, that are k times as large learn at a k-th of the rate; sparse ones by plain SGD."""
+    X, y = blobs(n=600)
+    options = {"solver": "sgd", "standardize": False, "batch_size": 50, "fit_intercept": False, "warm_start": True} | QUIET
+    first, second = (SVMClassifier(**options).fit(X * scale, y)._state[1].optimizer for scale in (10.0, 30.0))
+    assert type(first) is Adam
+    assert np.isclose(first.learning_rate.learning_rate, 3 * second.learning_rate.learning_rate)
+    sparse = sp.csr_array(X)
+    first, second = (SVMClassifier(**options).fit(sparse * scale, y)._state[1].optimizer for scale in (1.0, 3.0))
+    assert type(first) is SGD
+    assert np.isclose(first.learning_rate.learning_rate, 9 * second.learning_rate.learning_rate)
+
+
+def test_default_number_of_epochs() -> None:
+    assert default_max_iter("sgd", 60_000, 256) == 6  # 235 updates each: 1,410
+    assert default_max_iter("sgd", 10**7, 256) == 5
+    assert default_max_iter("sgd", 1000, 256) == 350  # 4 updates each
+    assert default_max_iter("sgd", 1000, "full") == default_max_iter("sgd", 1000, 1000) == 1000
+    assert default_max_iter("sgd", 60_000, 256, early_stopping=True) == 20
+    assert default_max_iter("dual", 60_000, 256) == 1000

@@ -34,6 +34,22 @@ def reference(X, kind):
     }[kind]
 
 
+@pytest.mark.parametrize(("dtype", "low", "high"), [(np.uint8, 0, 256), (np.int8, -128, 128)])
+def test_of_bytes_they_are_exact(dtype, low, high):
+    """Of more rows than sums of 32 bits hold, the extremes among them: what the integers give, rounded once."""
+    X = np.random.default_rng(0).integers(low, high, (70_000, 5)).astype(dtype)
+    X[:, 0], X[:, 1] = high - 1, low
+    X[0, 1] = high - 1
+    fitted = fit_standardization(X, "mean+std")
+    n, exact = len(X), X.astype(np.int64)
+    sums = [sum(column) for column in exact.T.tolist()]
+    squares = [sum(value * value for value in column) for column in exact.T.tolist()]
+    assert fitted.mean.tolist() == [total / n for total in sums]
+    variance = [(n * square - total * total) / (n * n) for total, square in zip(sums, squares, strict=True)]
+    assert (variance[0], fitted.scale[0]) == (0, 1)
+    np.testing.assert_allclose(fitted.scale[1:], np.sqrt(variance[1:]), rtol=4e-16)
+
+
 @pytest.mark.parametrize("dtype", STORAGES)
 class TestStatistics:
     @pytest.mark.parametrize("kind", ["mean", "mean+std", "scale"])

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastsvm.dual.conditioning import mean_square
+from fastsvm.estimator.task import Task
 from fastsvm.losses import Loss, RegisteredLoss, Softmax
-from fastsvm.optimizers import Adam, Optimizer
+from fastsvm.optimizers import SGD, Adam, Optimizer
+from fastsvm.problem import Samples
 from fastsvm.schedules import Cosine
 from fastsvm.sparse import is_sparse
 from fastsvm.training.arguments import check_batch_size, default_epochs
@@ -32,13 +36,26 @@ PRECISE = 1e-14
 CERTIFIED_PRODUCTS = 1e7
 
 #: Without a certificate "sgd" has settled when the objective fell by at most this share of itself in the last epoch.
-SETTLED = 1e-2
+SETTLED = 5e-2
 
-#: Greatest number of iterations where ``max_iter`` is None; for batches see `fastsvm.training.arguments.default_epochs`.
+#: Greatest number of iterations where ``max_iter`` is None.
 MAX_ITER = {"dual": 1000, "lbfgs": 5000, "sgd, full batches": 1000}
 
-#: Learning rates of Adam where ``optimizer`` is None. Full batches have no noise to keep small.
-BATCH_RATE, FULL_RATE = 1e-3, 1e-1
+#: Of batches as many epochs as make so many updates, but not fewer than that. With early stopping there may be more: see
+#: `fastsvm.training.arguments.default_epochs`.
+UPDATES, FEWEST_EPOCHS = 1400, 5
+
+#: Where ``optimizer`` is None, on dense samples: the sum over the features by which an update of Adam may move a score (as far
+#: as the mean of ‖x‖² tells it), and the greatest rate. Full batches have no noise to keep small, and a rate of their own.
+#: Measured on images of 784 and 3,072 pixels, and on drawn data of 13 to 512 features with up to 1,000 classes.
+SCORE_STEP, GREATEST_RATE, FULL_RATE = 1.6, 3e-2, 1e-1
+
+#: On sparse samples plain SGD, whose updates cost what the samples' non-zeros cost: its rate times the mean of ‖x‖², of
+#: batches of one sample; it grows with the square root of their size.
+SPARSE_STEP = 0.5
+
+#: What the rate of `partial_fit` is of these, as it does not fall.
+CONSTANT_SHARE = 0.5
 
 
 class Choice(NamedTuple):
@@ -96,15 +113,33 @@ def is_full(n_samples: int, batch_size: int | str) -> bool:
     return check_batch_size(batch_size, n_samples) == n_samples
 
 
-def default_max_iter(solver: str, n_samples: int, batch_size: int | str) -> int:
+def default_max_iter(solver: str, n_samples: int, batch_size: int | str, early_stopping: bool = False) -> int:
     """The greatest number of iterations where ``max_iter`` is None."""
     if solver != "sgd":
         return MAX_ITER[solver]
     if is_full(n_samples, batch_size):
         return MAX_ITER["sgd, full batches"]
-    return default_epochs(n_samples, check_batch_size(batch_size, n_samples))
+    size = check_batch_size(batch_size, n_samples)
+    return default_epochs(n_samples, size) if early_stopping else max(FEWEST_EPOCHS, -(-UPDATES // -(-n_samples // size)))
 
 
-def default_optimizer(n_samples: int, batch_size: int | str) -> Optimizer:
-    """The optimizer where none is given; its rate falls to 0 over the epochs of the fit."""
-    return Adam(Cosine(FULL_RATE if is_full(n_samples, batch_size) else BATCH_RATE))
+def as_seen(task: Task) -> Samples:
+    """The samples of a task with their standardisation."""
+    standardization = task.standardization
+    if standardization is None:
+        return Samples(task.X)
+    return Samples(task.X, None if is_sparse(task.X) else standardization.mean, 1 / standardization.scale)
+
+
+def default_optimizer(task: Task, *, constant: bool = False) -> Optimizer:
+    """The optimizer where none is given. Its rate falls to 0 over the epochs of the fit, unless it is to be ``constant``."""
+    size = check_batch_size(task.batch_size, len(task.y))
+    square = mean_square(as_seen(task)) + task.fit_intercept or 1.0
+    rule: type[SGD] | type[Adam] = Adam
+    if size == len(task.y) and not constant:
+        rate = FULL_RATE
+    elif is_sparse(task.X):
+        rule, rate = SGD, SPARSE_STEP * math.sqrt(size) / square
+    else:
+        rate = min(GREATEST_RATE, SCORE_STEP / math.sqrt(task.X.shape[1] * square))
+    return rule(CONSTANT_SHARE * rate if constant else Cosine(rate))

@@ -10,20 +10,17 @@ import numpy.typing as npt
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call
 
-from fastsvm.estimator import fitting
+from fastsvm.estimator import choosing, fitting
 from fastsvm.estimator.base import LinearPredictor
 from fastsvm.estimator.choosing import Choice
 from fastsvm.estimator.inputs import encode, finite_or_explained, read_labels, read_samples, read_weights
 from fastsvm.estimator.progress import CallbackSupportMixin, with_callbacks
 from fastsvm.losses import Loss, Softmax
-from fastsvm.optimizers import Adam, Optimizer
+from fastsvm.optimizers import Optimizer
 from fastsvm.standardization import Standardization
 from fastsvm.training.history import History
 
 DEFAULT_ALPHA = 1e-3
-
-#: What `SVMClassifier.partial_fit` uses where ``optimizer`` is None: nobody knows how many calls there will be.
-PARTIAL_OPTIMIZER = Adam(1e-3)
 
 
 class SVMClassifier(CallbackSupportMixin, LinearPredictor):
@@ -58,10 +55,11 @@ class SVMClassifier(CallbackSupportMixin, LinearPredictor):
         lacks, may be 0.3, and on large data (10 million multiply-adds to a pass) is computed only where ``tol`` is given: it
         takes longer than the training.
     max_iter : int >= 1, optional
-        Passes ("dual" and "lbfgs") or epochs ("sgd") of one fit. Default: 1000, 5000, and what makes 3,000 updates but
-        at least 20 (of full batches 1000).
+        Passes ("dual" and "lbfgs") or epochs ("sgd") of one fit. Default: 1000, 5000, and what makes 1,400 updates but
+        at least 5 (of full batches 1000; with early stopping 3,000 updates, at least 20).
     optimizer : Optimizer or name, optional
-        For "sgd". Default: Adam, its rate falling to 0 along a cosine (constant in `partial_fit`).
+        For "sgd". Default: Adam for dense samples, SGD for CSR (its updates cost what the non-zeros cost), the learning rate
+        from the samples' mean norm, falling to 0 along a cosine (constant in `partial_fit`).
     batch_size : int >= 1 or "full", default 256
         For "sgd".
     warm_start : bool, default False
@@ -98,7 +96,7 @@ class SVMClassifier(CallbackSupportMixin, LinearPredictor):
         The objective reached (as the solver penalises the intercept), how far above the minimum it can be at most, and that
         as a share of it. The latter two are NaN where "sgd" does not certify.
     converged_ : bool
-        Whether the gap is within ``tol``; without one, whether the objective fell by at most 1 % in the last epoch.
+        Whether the gap is within ``tol``; without one, whether the objective fell by at most 5 % in the last epoch.
     stop_reason_ : {"converged", "max_iter", "stalled", "early stopping", "callback", "interrupted", "no descent"}
         "stalled": no further for rounding.
     n_iter_ : int
@@ -237,7 +235,8 @@ class SVMClassifier(CallbackSupportMixin, LinearPredictor):
         """Make one epoch of batches over some samples, and go on from there in the next call, optimizer's state and all.
 
         The standardisation is that of the first call's samples (or of the `fit` before it), and stays. The learning rate is
-        constant unless ``optimizer`` says otherwise. ``objective_`` is the mean over the batches; nothing is certified.
+        constant, half of the one that `fit` would begin with on these samples, unless ``optimizer`` says otherwise.
+        ``objective_`` is the mean over the batches; nothing is certified.
 
         Parameters
         ----------
@@ -261,7 +260,8 @@ class SVMClassifier(CallbackSupportMixin, LinearPredictor):
                 self, X, labels, indices, weight, None, fitting.draw_seed(self.random_state),
                 standardize=self.standardize if first else standardization,
             )  # fmt: skip
-            task = replace(task, max_iter=1, certify=False, optimizer=task.optimizer or PARTIAL_OPTIMIZER)
+            optimizer = task.optimizer or choosing.default_optimizer(task, constant=True)
+            task = replace(task, max_iter=1, certify=False, optimizer=optimizer)
             if not first:
                 task = replace(task, start=fitting.start_of(self, task, "sgd"))
             solution = fitting.solve(self, task, Choice("sgd", "partial_fit makes one epoch of batches"))

@@ -120,7 +120,7 @@ def build_task(
     return Task(
         X=X, y=y, certify=certify, n_classes=len(classes), sample_weight=weight, standardization=standardization,
         dtype=dtype, tol=tol, aim=aim,
-        max_iter=choosing.default_max_iter(choice.solver, X.shape[0], batch_size)
+        max_iter=choosing.default_max_iter(choice.solver, X.shape[0], batch_size, settings["patience"] is not None)
         if max_iter is None else check_integer("max_iter", max_iter, at_least=1),
         seed=seed, validation=validation, **settings,
     ), choice  # fmt: skip

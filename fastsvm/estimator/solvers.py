@@ -41,7 +41,7 @@ SERIAL_BLAS_PRODUCTS = 1e7
 
 def solve_sgd(task: Task) -> Solution:
     """Epochs of batches. Where the last fit had the same problem it is resumed, the optimizer's state and all."""
-    optimizer = task.optimizer or default_optimizer(task.X.shape[0], task.batch_size)
+    optimizer = task.optimizer or default_optimizer(task)
     options: dict[str, Any] = {
         "loss": task.loss, "alpha": task.alpha, "batch_size": task.batch_size, "n_classes": task.n_classes,
         "fit_intercept": task.fit_intercept, "sample_weight": task.sample_weight, "standardize": task.standardization,
