@@ -61,10 +61,10 @@ def parse_arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", nargs="+", metavar="WORK", help=f"of {', '.join(WORKS)} (default: all)")
     parser.add_argument("--peers", nargs="*", metavar="NAME", help=f"of {', '.join(PEERS)} (default: all that are installed)")
-    parser.add_argument("--limit", type=float, default=60.0, help="seconds a fit may take (default: 60)")
+    parser.add_argument("--limit", type=float, default=30.0, help="seconds a fit may take (default: 30)")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="with the data sets (default: FASTSVM_DATA)")
     parser.add_argument("--quick", action="store_true", help="drawn data and few contenders; nothing is judged")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure to FILE, after each work")
     options = parser.parse_args(argv)
     for name, given, known in (("work", options.only, WORKS), ("peer", options.peers, PEERS)):
         unknown = sorted(set(given or ()) - set(known))
@@ -112,6 +112,13 @@ def report(run: Run, records: list[dict[str, Any]], found: dict[str, Any]) -> di
     }  # fmt: skip
 
 
+def judge(run: Run, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """The figures of what has been done, and whether they meet their targets."""
+    wanted = [target for target in TARGETS if target.work in options.works]
+    measured: Any = run  # of another kind than compare.py's, as the targets are
+    return evaluate(wanted, measured, judged=not options.quick)
+
+
 def main(argv: list[str] | None = None) -> int:
     options = parse_arguments(argv)
     n_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -123,19 +130,20 @@ def main(argv: list[str] | None = None) -> int:
     console.print(f"{found['cpu']}, {n_threads} cores, {load}{found['system']}, Python {found['python']}; {versions}")
 
     others, began = Others(), time.perf_counter()
+    records: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="fastsvm-solvers-") as folder:
         run = Run(
             Path(folder), options.data, n_threads, limit=options.limit, peers=options.peers, quick=options.quick
         )  # fmt: skip
         for work in options.works:
             do(run, work)
+            records = judge(run, options)
+            found["seconds"] = time.perf_counter() - began
+            found["cores_used_by_others"] = others.cores(found["seconds"])
+            if options.json:
+                options.json.write_text(json.dumps(report(run, records, found), indent=1) + "\n")
 
-    wanted = [target for target in TARGETS if target.work in options.works]
-    measured: Any = run  # of another kind than compare.py's, as the targets are
-    records = evaluate(wanted, measured, judged=not options.quick)
     console.print(summary(records, "Figures, of drawn data: not judged" if options.quick else "Figures"))
-    found["seconds"] = time.perf_counter() - began
-    found["cores_used_by_others"] = others.cores(found["seconds"])
     busy = found["cores_used_by_others"] or 0.0
     console.print(f"took {found['seconds']:.0f} s; other programs kept {busy:.2f} cores busy meanwhile")
     if busy > BUSY:
@@ -144,8 +152,6 @@ def main(argv: list[str] | None = None) -> int:
         console.print(f"not installed and left out: {', '.join(sorted(run.absent))} (pip install '.[peers]')", markup=False)
     if run.missing and not options.quick:
         console.print(f"not measured, for want of data (--data, FASTSVM_DATA): {', '.join(sorted(run.missing))}")
-    if options.json:
-        options.json.write_text(json.dumps(report(run, records, found), indent=1) + "\n")
     short = [record for record in records if record["met"] is False]
     for record in short:
         print(f"short of its target: {record['name']}: {number(record)}, wanted {record['target']}", file=sys.stderr)

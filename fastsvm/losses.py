@@ -130,6 +130,20 @@ LOSSES: dict[str, type] = {
 }
 
 
+#: Further names that ``loss=`` takes in Python: of what a parameter makes of one of those.
+VARIANTS: dict[str, Callable[[], Loss]] = {"squared_weston_watkins": lambda: WestonWatkins(squared=True)}
+
+#: What others call a loss of one class against the rest, and the joint loss that is in its place here.
+ELSEWHERE = {
+    "hinge": "weston_watkins",
+    "squared_hinge": "squared_weston_watkins",
+    "log_loss": "softmax",
+    "log": "softmax",
+    "logistic": "softmax",
+    "cross_entropy": "softmax",
+}
+
+
 def as_loss(loss: Loss | str) -> Loss:
     """Return ``loss`` itself, or the default object of the loss so named.
 
@@ -143,6 +157,12 @@ def as_loss(loss: Loss | str) -> Loss:
     if isinstance(loss, (*LOSSES.values(), RegisteredLoss)):
         return loss  # type: ignore[return-value]
     if isinstance(loss, str):
-        return LOSSES[check_choice("loss", plain_name(loss), LOSSES)]()
+        name = plain_name(loss)
+        known: dict[str, Callable[[], Loss]] = {**LOSSES, **VARIANTS, **LOSSES}
+        if name in ELSEWHERE and name not in known:
+            raise ValueError(
+                f"loss must be one of {', '.join(map(repr, known))}; got {loss!r}, whose joint form is {ELSEWHERE[name]!r}"
+            )
+        return known[check_choice("loss", name, known)]()
     names = ", ".join(cls.__name__ + "()" for cls in LOSSES.values())
     raise TypeError(f"loss must be one of {names} or the name of one; got {loss!r}")

@@ -232,7 +232,8 @@ def check_weights(
     """Return ``W`` (n_classes, n_features) and ``b`` (n_classes,) or ``None``, of one dtype."""
     W = check_array("W", W, dtypes=WEIGHT_DTYPES, ndim=2, writeable=writeable)
     if W.shape[0] < 2:
-        raise ValueError(f"W must have at least 2 rows, one per class; got shape {W.shape}")
+        binary = ". The row w of a classifier of two classes is np.vstack([-w / 2, w / 2])" if len(W) == 1 else ""
+        raise ValueError(f"W must have at least 2 rows, one per class; got shape {W.shape}{binary}")
     if n_classes is not None and W.shape[0] != n_classes:
         raise ValueError(f"W must have one row per class, {n_classes}; got shape {W.shape}")
     if n_features is not None and W.shape[1] != n_features:

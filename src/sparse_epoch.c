@@ -30,6 +30,7 @@
 #define CHUNK_ROWS 32
 #define WAVE_BYTES (16 * 1024 * 1024)
 #define DIRECT_ROWS 512 /* so many products are summed in T */
+#define KEPT_ROWS 8     /* of a batch, whose entries stay laid out from their scores to the update */
 #define LEAST_SCALE 1e-6
 #define MOST_DECAY 0.5             /* of s in an update */
 #define APART 8                    /* doubles of a cache line */
@@ -44,6 +45,7 @@ typedef struct {
     ptrdiff_t cut[MAX_PARTS + 1], first_slice[MAX_PARTS + 1];
     ptrdiff_t scratch_bytes;
     char *V, *slots[2], *scratch;
+    fastsvm_laid *kept; /* DIRECT with small batches: entries of the batch's rows, laid out; else NULL */
     char *products, *D; /* of a wave: x . V^T over each part, and scores that become D */
     ptrdiff_t *entries; /* of a part and a row: where its entries begin and end */
     double *sizes;      /* |d|^2 of each row of a wave; 0 where it changes nothing */
@@ -79,6 +81,8 @@ static ptrdiff_t place(const fastsvm_job *job, plan *p, int n_threads, char *mem
     PLACE(D, p->wave_rows * p->stride * item);
     PLACE(entries, p->n_parts * p->wave_rows * 2 * 8);
     PLACE(sizes, p->wave_rows * 8);
+    if (p->way == DIRECT && p->n_parts == 1 && p->wave_rows <= KEPT_ROWS)
+        PLACE(kept, p->wave_rows * (ptrdiff_t)sizeof *p->kept);
     PLACE(squares, p->first_slice[p->n_parts] * 8);
     PLACE(changes, p->n_parts * APART * 8);
     PLACE(chunk_loss, p->n_chunks * 8);
@@ -154,6 +158,7 @@ static void score_part(const fastsvm_job *job, const plan *p, fastsvm_laid *laid
         if (part > 0) first = fastsvm_find(X, first, end, p->cut[part]);
         if (part < p->n_parts - 1) end = fastsvm_find(X, first, end, p->cut[part + 1]);
         kept[0] = first, kept[1] = end;
+        if (p->kept) laid = p->kept + i;
         ptrdiff_t at = first;
         do {
             const ptrdiff_t m = min(FASTSVM_LAID, end - at);
@@ -197,10 +202,11 @@ static void run_chunk(const fastsvm_job *job, const plan *p, ptrdiff_t k, const 
 static double add_to_weights(const fastsvm_job *job, const plan *p, fastsvm_laid *laid, const ptrdiff_t *entries,
                              const char *d, double size) {
     const fastsvm_nonzeros *leaf = job->kernels->nonzeros;
+    const int is_laid = p->kept && entries[1] - entries[0] <= FASTSVM_LAID;
     double change = 0;
     for (ptrdiff_t at = entries[0], m; at < entries[1]; at += m) {
         m = min(FASTSVM_LAID, entries[1] - at);
-        leaf->lay(job->csr, at, m, p->stride, job->inverse_scale, laid->offsets, laid->values);
+        if (!is_laid) leaf->lay(job->csr, at, m, p->stride, job->inverse_scale, laid->offsets, laid->values);
         const double product = leaf->add(laid->offsets, laid->values, m, d, p->V, p->stride, p->scaled);
         if (p->scaled) change += 2 * product + size * job->kernels->rows->squares(laid->values, m);
     }
@@ -262,7 +268,7 @@ static void update_part(const fastsvm_job *job, const plan *p, char *scratch, pt
         const char *d = p->D + i * p->stride * item;
         if (p->sizes[i] == 0) continue;
         if (p->way == DIRECT)
-            *change += add_to_weights(job, p, (fastsvm_laid *)scratch, entries, d, p->sizes[i]);
+            *change += add_to_weights(job, p, p->kept ? p->kept + i : (fastsvm_laid *)scratch, entries, d, p->sizes[i]);
         else
             add_to_gradient(job, p, scratch, entries, d, f0, w->update, n_touched);
     }
@@ -405,9 +411,9 @@ int fastsvm_sparse_epoch(fastsvm_job *job, ptrdiff_t least_shared, int n_threads
     plan p;
     int n_sharing = n_threads;
     if (make_plan(job, least_shared, &n_sharing, &p)) return -1;
-    turn(job, &p, 0, n_threads);
+    turn(job, &p, 0, n_sharing);
     fastsvm_in_team(n_sharing, work, job, &p);
-    turn(job, &p, 1, n_threads);
+    turn(job, &p, 1, n_sharing);
     free(p.V);
     return 0;
 }

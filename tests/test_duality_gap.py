@@ -276,7 +276,7 @@ def test_two_samples_by_hand():
         ({"a": np.full((40, 3), 2.0)}, ValueError, "a must be dual variables"),
         ({"a": np.zeros((40, 3), int)}, TypeError, "a must be a NumPy array of float64"),
         ({"W": np.zeros((3, 4), int)}, TypeError, "W must have dtype"),
-        ({"W": np.zeros((1, 4))}, ValueError, "W must have at least 2 rows"),
+        ({"W": np.zeros((1, 4))}, ValueError, r"W must have at least 2 rows.*np.vstack\(\[-w / 2, w / 2\]\)"),
         ({"W": np.full((3, 4), np.nan)}, ValueError, "W must hold finite"),
         ({"refine": -1}, ValueError, "refine"),
     ],

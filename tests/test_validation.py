@@ -187,7 +187,8 @@ ALPHAS = {
     "array": (np.ones(1), TypeError, "must be a real number"),
 }
 LOSSES = {
-    "unknown": ("hinge", ValueError, "must be one of 'weston_watkins', 'crammer_singer', 'softmax'; got 'hinge'"),
+    "unknown": ("soft", ValueError, "must be one of 'weston_watkins', 'crammer_singer', 'softmax', 'squared_weston_watkins'"),
+    "of one class": ("hinge", ValueError, "must be one of .*; got 'hinge', whose joint form is 'weston_watkins'"),
     "None": (None, TypeError, r"must be one of WestonWatkins\(\)"),
     "a class": (WestonWatkins, TypeError, r"must be one of WestonWatkins\(\)"),
     "a number": (0, TypeError, "must be one of"),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from fits import data
 from fits.contenders import CONTENDERS
-from fits.running import AGREEMENT, Run, console
+from fits.running import AGREEMENT, Run, doing
 from fits.scenes import Entry
 
 #: Seconds of one fit; a contender whose fit takes longer gets no larger budget.
@@ -66,13 +66,13 @@ def do_panel(run: Run, panel: Panel) -> dict[str, Any] | None:
         return None
     train, test = data.load(folder, "train"), data.load(folder, "test")
     fixed = {"C": panel.C, "fit_intercept": False}
-    with console.status(f"{panel.name}: the reference"):
+    with doing(f"{panel.name}: the reference"):
         reference = run.fit(panel.reference, folder, train, test, [fixed | panel.reference.settings], certify=False)
     records, series = [*reference], {}
     wanted = [key for key in panel.contenders if not run.quick or key in QUICK_CONTENDERS]
     for key in (key for key in wanted if run.takes_part(key)):
         jobs = [fixed | settings for settings in budgets(key)[: QUICK_POINTS if run.quick else None]]
-        with console.status(f"{panel.name}: {CONTENDERS[key].label}"):
+        with doing(f"{panel.name}: {CONTENDERS[key].label}"):
             series[key] = [record for record in budgeted(run, key, folder, train, test, jobs) if record.get("objective")]
         records += series[key]
     bound = max((record["bound"] for record in records if record.get("bound") is not None), default=None)

@@ -81,14 +81,16 @@ def value(objective: Objective, part: Part, W: np.ndarray, b: np.ndarray, C: flo
 
 
 def certificate(objective: Objective, part: Part, W: np.ndarray, b: np.ndarray, C: float) -> float:
-    """What no weights can be better than, as far as these weights alone show: the dual objective of ``duality_gap``."""
+    """What no weights can be better than, as far as the scores of these weights alone show: the dual objective of
+    ``duality_gap``, without the passes it may spend on a better one.
+    """
     from fastsvm.dual import duality_gap
 
     alpha = 1 / (C * len(part.y))
     return sum(
         duality_gap(
             W, part.X, y, b, objective.loss, alpha, standardization=_standardization(part),
-            intercept_scaling=1.0 if objective.penalized else None,
+            intercept_scaling=1.0 if objective.penalized else None, refine=0,
         ).dual_objective
         for W, y, b, alpha in _problems(objective, part, W, b, alpha)
     )  # fmt: skip

@@ -21,7 +21,7 @@ from fits.peers import Fitted
 from suites.bench_memory import CLEAR, growth
 
 #: A fit is repeated until this many seconds have been measured, but not more often than that; the median counts.
-ENOUGH_SECONDS, MOST_FITS = 2.0, 5
+ENOUGH_SECONDS, MOST_FITS = 2.0, 9
 
 PREPARATION_LIMIT = 300.0
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,14 @@ AGREEMENT = 1e-5
 Record = dict[str, Any]
 
 console = Console(width=168, highlight=False)
+
+
+def doing(words: str) -> AbstractContextManager[Any]:
+    """Say what is being done: for as long as it is, or where nobody watches a terminal with a line of its own."""
+    if console.is_terminal:
+        return console.status(words)
+    print(f"{time.strftime('%H:%M:%S')} {words}", file=sys.stderr, flush=True)
+    return nullcontext()
 
 
 class Run:
@@ -54,7 +64,7 @@ class Run:
         if self.quick:
             data.draw(name, folder)
         elif self.source is not None and data.available(name, self.source):
-            with console.status(f"reading {data.FILES[name][1]}"):
+            with doing(f"reading {data.FILES[name][1]}"):
                 data.write(name, self.source, folder)
         else:
             self.missing.add(data.FILES[name][1])
@@ -82,7 +92,7 @@ class Run:
         for number, entry in enumerate(wanted):
             C = entry.settings.get("C", self.chosen.get(name, {}).get(CONTENDERS[entry.contender].objective.name, 1.0))
             settings = {**entry.settings, "C": C}
-            with console.status(f"{name}: {number + 1} of {len(wanted)}: {CONTENDERS[entry.contender].label}, {entry.words}"):
+            with doing(f"{name}: {number + 1} of {len(wanted)}: {CONTENDERS[entry.contender].label}, {entry.words}"):
                 records += self.fit(entry, folder, train, test, [settings], scene.certify)
         for record in records:
             self.against_bound(scene.data, record)
@@ -94,7 +104,7 @@ class Run:
         for entry in (entry for entry in scene.choosers[: 1 if self.quick else None] if self.takes_part(entry.contender)):
             jobs, best = [{**entry.settings, "C": C} for C in scene.grid[: 2 if self.quick else None]], -1.0
             label, objective = CONTENDERS[entry.contender].label, CONTENDERS[entry.contender].objective.name
-            with console.status(f"choosing C for {label}"):
+            with doing(f"choosing C for {label}"):
                 try:
                     for job, outcome in zip(jobs, self.outcomes(entry, folder, "fit", jobs), strict=True):
                         accuracy = objectives.accuracy(held, outcome.fitted.W, outcome.fitted.b)

@@ -228,10 +228,10 @@ class _Solver:
         self.given: Weights | None = None
         self.answer: Any = None  # certificate, weights and dual variables of the best so far
 
-    def take_over(self, found: SmoothingResult, records: list[DualRecord]) -> None:
+    def take_over(self, found: SmoothingResult, records: list[DualRecord], stopped: bool) -> None:
         """Go on from what smoothing has found. Its weights are better than those its dual variables stand for."""
         dtype = self.ascent.a.dtype
-        self.stop = found.stop_reason == "callback"
+        self.stop = stopped
         self.given = found.W.astype(dtype), None if found.b is None else found.b.astype(dtype)
         self.ascent.a[:] = found.a
         self.records += records

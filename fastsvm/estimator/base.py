@@ -12,12 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from fastsvm import prediction
 from fastsvm.estimator.calibration import log_probabilities, probabilities
 from fastsvm.estimator.inputs import finite_or_explained, read_samples
-from fastsvm.estimator.losses import as_named_loss
-from fastsvm.losses import Softmax
+from fastsvm.losses import Softmax, as_loss
 
 
 def _has_probabilities(estimator: Any) -> bool:
-    if estimator.probability or isinstance(as_named_loss(estimator.loss), Softmax):
+    if estimator.probability or isinstance(as_loss(estimator.loss), Softmax):
         return True
     raise AttributeError(
         f"the scores of loss={estimator.loss!r} are not probabilities. Use probability=True, which calibrates them inside fit "

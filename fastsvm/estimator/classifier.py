@@ -59,7 +59,8 @@ class SVMClassifier(CallbackSupportMixin, LinearPredictor):
         at least 5 (of full batches 1000; with early stopping 3,000 updates, at least 20).
     optimizer : Optimizer or name, optional
         For "sgd". Default: Adam for dense samples, SGD for CSR (its updates cost what the non-zeros cost), the learning rate
-        from the samples' mean norm, falling to 0 along a cosine (constant in `partial_fit`).
+        from the samples' mean norm, falling to 0 along a cosine (constant in `partial_fit`). A name, "adam", is that optimizer
+        at its own defaults, and these have a constant learning rate. The other solvers have no use for it.
     batch_size : int >= 1 or "full", default 256
         For "sgd".
     warm_start : bool, default False

@@ -199,7 +199,7 @@ def check_alphas(alphas: Any) -> np.ndarray:
     values = np.atleast_1d(np.asarray(alphas))
     if values.ndim != 1 or values.size == 0:
         raise ValueError(f"alphas must be a sequence of one number or more; got {alphas!r}")
-    return np.unique([check_real("alphas", value, above=0.0) for value in values])[::-1]
+    return np.unique([check_real("alphas", value, above=0.0) for value in values.tolist()])[::-1]
 
 
 def results(alphas: np.ndarray, scores: np.ndarray, seconds: np.ndarray, converged: np.ndarray) -> dict[str, np.ndarray]:

@@ -25,15 +25,14 @@ from fastsvm.estimator.inputs import (
     weights_dtype,
     with_class_weight,
 )
-from fastsvm.estimator.losses import as_named_loss
 from fastsvm.estimator.progress import Printer, SklearnCallbacks, has_sklearn_callbacks
 from fastsvm.estimator.scaling import choose_kind, fold, unfold, weighted_standardization
 from fastsvm.estimator.task import Solution, Start, Task
-from fastsvm.losses import Softmax
+from fastsvm.losses import Softmax, as_loss
 from fastsvm.optimizers import as_optimizer
 from fastsvm.schedules import Linear
 from fastsvm.standardization import Standardization
-from fastsvm.training.arguments import check_callbacks, check_dtype
+from fastsvm.training.arguments import check_batch_size, check_callbacks, check_dtype
 from fastsvm.validation import check_choice, check_flag, check_integer, check_real, check_splittable
 
 CHOICES = ("auto", *solvers.SOLVERS)
@@ -49,9 +48,10 @@ def check_settings(estimator: Any) -> dict[str, Any]:
     check_flag("warm_start", estimator.warm_start)
     check_flag("probability", estimator.probability)
     check_integer("verbose", int(estimator.verbose), at_least=0)
+    check_batch_size(estimator.batch_size, 1)
     check_real("validation_fraction", estimator.validation_fraction, above=0.0, below=1.0)
     return {
-        "loss": as_named_loss(estimator.loss),
+        "loss": as_loss(estimator.loss),
         "alpha": check_real("alpha", estimator.alpha, above=0.0),
         "fit_intercept": check_flag("fit_intercept", estimator.fit_intercept),
         "intercept_scaling": check_real("intercept_scaling", estimator.intercept_scaling, above=0.0),
@@ -80,7 +80,7 @@ def check_streamable(estimator: Any) -> None:
             f"class_weight must be a dict or None for partial_fit, which does not know the classes' shares; got "
             f"{estimator.class_weight!r}. compute_class_weight of scikit-learn makes a dict of labels"
         )
-    if estimator.probability and not isinstance(as_named_loss(estimator.loss), Softmax):
+    if estimator.probability and not isinstance(as_loss(estimator.loss), Softmax):
         raise ValueError("probability must be False for partial_fit with a hinge loss: calibration needs all samples; got True")
     rate = getattr(optimizer, "learning_rate", None)
     if isinstance(rate, Linear) and rate.total is None:
@@ -135,9 +135,13 @@ def read_validation(estimator: Any, X_val: Any, y_val: Any, weight: Any) -> tupl
         raise ValueError(f"{missing} must be given together with {given}; got None")
     if not estimator.early_stopping:
         raise ValueError("X_val and y_val are for early stopping, and early_stopping must be True with them; got False")
-    X_val = read_samples(estimator, X_val, reset=False, finite=True)
-    labels = read_labels(estimator, y_val, X_val.shape[0])
-    return X_val, encode(labels, estimator.classes_), read_weights(weight, len(labels), "sample_weight_val")
+    try:
+        X_val = read_samples(estimator, X_val, reset=False, finite=True)
+        labels = read_labels(estimator, y_val, X_val.shape[0])
+        indices = encode(labels, estimator.classes_)
+    except (TypeError, ValueError) as error:  # scikit-learn's words, which speak of X and y
+        raise type(error)(f"X_val and y_val, as X and y, must be what fit takes: {error}") from error
+    return X_val, indices, read_weights(weight, len(labels), "sample_weight_val")
 
 
 def hold_out(
@@ -183,7 +187,8 @@ def solve(estimator: Any, task: Task, choice: Choice) -> Solution:
     def attributes_so_far(result: Any) -> dict[str, Any] | None:
         if result is None:
             return None
-        return {**coefficients(result.W, result.b, task.standardization), "inverse_temperature_": 1.0}
+        # the weights are a view of what the next iteration changes
+        return {**coefficients(result.W.copy(), result.b, task.standardization), "inverse_temperature_": 1.0}
 
     shown = None
     if has_sklearn_callbacks(estimator):

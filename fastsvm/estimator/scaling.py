@@ -56,12 +56,13 @@ def weighted_standardization(X: Any, kind: str, weight: np.ndarray | None) -> St
 def fold(W: np.ndarray, b: np.ndarray | None, standardization: Standardization | None) -> tuple[np.ndarray, np.ndarray]:
     """Coefficients and intercepts for samples as given: scores = X coefᵀ + intercept.
 
-    In the dtype of ``W``, or float64 where the standardisation moves samples too far for float32.
+    In the dtype of ``W``, or float64 where the standardisation moves samples too far for float32. Without a standardisation
+    the coefficients are ``W`` itself.
     """
     dtype = W.dtype
     intercept = np.zeros(len(W)) if b is None else b.astype(np.float64)
     if standardization is None:
-        return W.copy(), intercept.astype(dtype)
+        return W, intercept.astype(dtype)
     coef = W / standardization.scale
     if np.abs(standardization.mean / standardization.scale).max() > FAR_FROM_ZERO:
         dtype = np.dtype(np.float64)

@@ -96,7 +96,7 @@ class Run:
             self.monitor.update(record)
         intercept = () if self.b is None else (self.b, *(self.optimizer_b or ()))
         self._arrays: tuple[np.ndarray, ...] = (self.W, *self.optimizer_W, *intercept)
-        self._sound = [array.copy() for array in self._arrays]
+        self._sound = [np.empty_like(array) for array in self._arrays]
 
     def epoch(self) -> EpochRecord:
         """Make one epoch: one call of the backend, then the validation set."""
@@ -118,7 +118,7 @@ class Run:
         rate = float(coefficients[made - 1, LEARNING_RATE])
         if not np.isfinite(losses[:made]).all():
             self._diverge(rng_state, made, rate, f"the loss of update {self.updates + made - 1} is {losses[made - 1]}")
-        if not all(np.isfinite(array).all() for array in self._arrays):
+        if not all(map(_all_finite, self._arrays)):
             self._diverge(rng_state, made, rate, f"the weights after update {self.updates + made - 1} are not finite")
         val_loss, val_accuracy = self._validate()
         if val_loss is not None and not np.isfinite(val_loss):
@@ -203,9 +203,8 @@ class Run:
 
     def result(self, stop_reason: str) -> TrainResult:
         """The best weights, or the last where nothing tells which are best, and the last state; all copied."""
-        if self.best_W is None:
-            return self._result(stop_reason, self.W, self.b, _copy)
-        return self._result(stop_reason, self.best_W, self.best_b, _copy)
+        best = (self.W, self.b) if self.best_W is None else (self.best_W, self.best_b)
+        return self._result(stop_reason, *best, _copy)
 
     def _result(self, stop_reason: str, W: np.ndarray, b: np.ndarray | None, keep: Callable[[Any], Any]) -> TrainResult:
         plan = self.plan
@@ -223,6 +222,12 @@ class Run:
             best_epoch=self.epochs if self.best_W is None else self.monitor.best_epoch,
             state=state, backend=plan.backend, n_threads=plan.n_threads, score_function=plan.score_function,
         )  # fmt: skip
+
+
+def _all_finite(array: np.ndarray) -> bool:
+    """Whether all numbers are finite. Where their sum is, they are."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
 def _copy(array: np.ndarray | None) -> np.ndarray | None:
