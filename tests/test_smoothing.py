@@ -12,7 +12,6 @@ from fastsvm import backends, datasets, loss_value
 from fastsvm.backends import native, reference
 from fastsvm.dual.bundle import Bundle, largest
 from fastsvm.dual.certificate import duality_gap
-from fastsvm.dual.preconditioning import Preconditioner
 from fastsvm.dual.smoothing import SmoothingResult, minimize
 from fastsvm.losses import CrammerSinger, SmoothedCrammerSinger, SmoothedWestonWatkins, Softmax, WestonWatkins
 from fastsvm.problem import Samples
@@ -140,25 +139,6 @@ def test_bundle_is_a_lower_bound():
     bound, shares = bundle.bound()
     assert bound == pytest.approx(2.0)
     assert shares == pytest.approx([0, 0, 1])
-
-
-@pytest.mark.parametrize("sparse", [False, True])
-def test_preconditioner(sparse):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(50, 6)) * [1, 10, 0.1, 1, 1, 1] * (rng.random((50, 6)) < 0.5)
-    k, alphas = rng.uniform(0, 1, 50), np.array([0.1] * 6 + [0.0])
-    samples = Samples(scipy.sparse.csr_array(X), None, np.full(6, 2.0)) if sparse else Samples(X, np.ones(6), np.full(6, 2.0))
-    x = np.column_stack([(X - (0 if sparse else 1)) * 2, np.ones(50)])
-    wanted = (x * k[:, None]).T @ x / 50 + np.diag(alphas)
-    pre = Preconditioner(samples, True)
-    W = rng.normal(size=(3, 7))
-    V = pre.set(k, alphas, W)
-    assert pre.weights(V) == pytest.approx(W)
-    assert np.vdot(pre.weights(V), W) == pytest.approx(np.vdot(V, pre.gradient(W)))
-    if sparse:
-        wanted = np.diag(np.diag(wanted))
-    for row, v in zip(W, V, strict=True):
-        assert v @ v == pytest.approx(row @ wanted @ row, rel=1e-3)
 
 
 def least(X, y, weight, loss, square):

@@ -12,17 +12,18 @@ JMLR 2010). Seen from the dual, θ mixes the dual variables of these points, who
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 #: Points that are kept, and bytes of them at most.
 POINTS = 24
-BYTES = 1 << 25
+BYTES = 1 << 24
 
 
 class Bundle:
-    """The last points, with their tangents. ``scale`` is ``1 / sqrt(alpha)`` of each column of the weights."""
+    """The last points and their tangents, kept in ``dtype``. ``scale`` is ``1 / sqrt(alpha)`` of each column of the weights."""
 
-    def __init__(self, scale: np.ndarray) -> None:
-        self.scale = scale
+    def __init__(self, scale: np.ndarray, dtype: npt.DTypeLike = np.float64) -> None:
+        self.scale, self.dtype = scale, np.dtype(dtype)
         self.points: list[np.ndarray] = []
         self._G: list[np.ndarray] = []
         self._heights: list[float] = []
@@ -30,15 +31,15 @@ class Bundle:
 
     def add(self, W: np.ndarray, data_loss: float, G: np.ndarray) -> None:
         """Take in a point, and let the oldest go."""
-        room = max(2, min(POINTS, BYTES // W.nbytes))
+        room = max(2, min(POINTS, BYTES // (W.size * self.dtype.itemsize)))
         scaled = (G * self.scale).ravel()
         if len(self.points) == room:
             for kept in (self.points, self._G, self._heights):
                 kept.pop(0)
             self._products = self._products[1:, 1:]
         row = np.array([scaled @ other for other in (*self._G, scaled)])
-        self.points.append(W.copy())
-        self._G.append(scaled)
+        self.points.append(W.astype(self.dtype))
+        self._G.append(scaled.astype(self.dtype))
         self._heights.append(data_loss + float(np.vdot(G, W)))
         grown = np.empty((len(row), len(row)))
         grown[:-1, :-1], grown[-1], grown[:, -1] = self._products, row, row

@@ -31,8 +31,8 @@ SMALL_PRODUCTS = 1e6
 #: Relative gap at which smoothing ends and blocks go on; and where blocks would hardly move, the least that is asked of it.
 HANDED_OVER, LEAST = 1e-2, 1e-3
 
-#: Samples whose squares are taken for the mean of all.
-LOOKED_AT = 256
+#: Samples whose squares are taken for the mean of all, and how many at a time.
+LOOKED_AT, AT_ONCE = 256, 16
 
 
 def mean_square(samples: Samples) -> float:
@@ -45,10 +45,14 @@ def mean_square(samples: Samples) -> float:
         if samples.inverse_scale is not None:
             numbers *= samples.inverse_scale[part.indices]
         return float(numbers @ numbers) / len(rows)
-    x = as_numbers(X[rows])
-    if samples.mean is not None:
-        x = (x - samples.mean) * samples.inverse_scale
-    return float(np.square(x).sum()) / len(rows)
+    total = 0.0
+    for some in np.array_split(rows, -(-len(rows) // AT_ONCE)):
+        x = as_numbers(X[some])
+        if samples.mean is not None:
+            x -= samples.mean
+            x *= samples.inverse_scale
+        total += float(np.vdot(x, x))
+    return total / len(rows)
 
 
 def conditioning(problem: Problem, intercept_scaling: float | None) -> float:

@@ -30,7 +30,7 @@ STEPS = 5
 
 #: Updates that L-BFGS remembers, and bytes of them at most.
 MEMORY = 20
-MEMORY_BYTES = 1 << 26
+MEMORY_BYTES = 5 << 20
 
 #: The least relative gap that passes in float32 are trusted to lead to.
 SINGLE = 5e-4
@@ -61,10 +61,10 @@ class Descent:
         self.best: Look | None = None
         self.proof: Proof | None = None
         self.shares = np.ones(1)
-        self.bundle = self._bundle(np.inf)
-        self.preconditioner = Preconditioner(self.problem.samples, objective.intercept)
         storage = self.problem.samples.storage
         objective.single = storage != "float64" and tol >= SINGLE
+        self.bundle = self._bundle(np.inf)
+        self.preconditioner = Preconditioner(self.problem.samples, objective.intercept)
 
     def _bundle(self, value: float) -> Bundle:
         """An empty one. An intercept that is not penalised has a penalty that matters little, instead of an equation."""
@@ -72,7 +72,7 @@ class Descent:
         if self.objective.intercept and alphas[-1] == 0:
             size = float(np.square(self.W[:, -1]).sum())
             alphas[-1] = 1e-2 * self.tol * value / size if size > 0 and np.isfinite(value) else self.problem.alpha
-        return Bundle(1 / np.sqrt(alphas))
+        return Bundle(1 / np.sqrt(alphas), np.float32 if self.objective.single else np.float64)
 
     def curvature(self) -> np.ndarray:
         """The curvature of each sample's loss by a score, the mean over the classes, times the sample's weight.
@@ -94,12 +94,13 @@ class Descent:
         from threadpoolctl import threadpool_limits
 
         objective, pre = self.objective, self.preconditioner
-        V = pre.set(self.curvature(), objective.alphas, self.W)
         self.bundle = self._bundle(self.value)
+        pre.set(self.curvature(), objective.alphas)
+        origin = self.W.copy()
         steps = 0
 
         def value_and_gradient(V: np.ndarray) -> tuple[float, np.ndarray]:
-            value = objective(pre.weights(V.reshape(self.W.shape)), self.width)
+            value = objective(origin + pre.weights(V.reshape(origin.shape)), self.width)
             return value, pre.gradient(objective.gradient).ravel()
 
         def step(intermediate_result: Any) -> None:
@@ -114,9 +115,10 @@ class Descent:
         # Vectors so short would only wait for a second thread of BLAS; and one thread gives the same bits everywhere.
         with suppress(Budget), threadpool_limits(1, user_api="blas"):
             minimize(
-                value_and_gradient, V.ravel(), jac=True, method="L-BFGS-B", callback=step,
+                value_and_gradient, np.zeros(origin.size), jac=True, method="L-BFGS-B", callback=step,
                 options={"maxcor": memory, "maxiter": 10**9, "maxfun": 10**9, "ftol": 0.0, "gtol": 0.0},
             )  # fmt: skip
+        pre.release()
         if not self.bundle.points:  # not one step: the first point is the best
             self._take(look_closer=False)
         elif self.left > goal * self.value:
@@ -163,7 +165,7 @@ class Descent:
         for share, W in zip(self.proof.shares, self.proof.points, strict=True):
             if share == 0:
                 continue
-            scores = objective.scores(W)
+            scores = objective.scores(W.astype(np.float64))
             if objective.intercept:
                 scores += W[:, -1]
             for rows in row_blocks(scores, BLOCK):

@@ -1,13 +1,15 @@
-"""Variables in which the smoothed objective is about round: ``W = V L⁻¹``, ``L Lᵀ`` its mean curvature by a class's weights.
+"""Variables in which the smoothed objective is about round: ``W = W₀ + V L⁻¹``, ``L Lᵀ`` its mean curvature by a class's part.
 
 That is ``(1/N) Σ_i k_i x_i x_iᵀ + alpha``, where k_i is the curvature of sample i's loss by a score, a mean over the classes.
 Dense samples of up to `WIDEST` features have the matrix, from some of the rows, in float32 where it is large: it need not be
-exact. Others have its diagonal.
+exact. Half of it is enough, in LAPACK's rectangular full packed format (F. Gustavson et al., "Rectangular full packed format
+for Cholesky's algorithm", ACM Transactions on Mathematical Software 37, 2010). Others have its diagonal.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from fastsvm.problem import Samples
 from fastsvm.sparse import CSR, take_slice
 from fastsvm.storage import as_numbers
 
-#: Features, the intercept included, up to which there is a matrix of their products: 36 MiB at 3,073.
+#: Features, the intercept included, up to which there is a matrix of their products: 18 MiB at 3,073.
 WIDEST = 4096
 
 #: Features up to which it is of float64.
@@ -23,7 +25,7 @@ PRECISE = 1024
 
 #: Multiply-adds it may take, but for so many rows at least; and numbers of rows at a time.
 PRODUCTS, ROWS = 6e10, 5_000
-BLOCK = 1 << 21
+BLOCK = 1 << 19
 
 #: Share of the mean of the diagonal that is added to it: what float32 needs to be sure of a positive definite matrix.
 RIDGE = 1e-5
@@ -35,46 +37,55 @@ class Preconditioner:
     def __init__(self, samples: Samples, intercept: bool) -> None:
         self.samples, self.intercept = samples, intercept
         self.size = samples.X.shape[1] + intercept
-        self._inverse = np.ones(0)
+        self._factor = np.ones(0)
+        self._solve: Any = None
 
-    def set(self, curvature: np.ndarray, alphas: np.ndarray, W: np.ndarray) -> np.ndarray:
-        """Take on the curvature of each sample's loss, times its weight, and that of the penalty by each feature.
-
-        Returns the V of these weights.
-        """
-        self._inverse = np.ones(0)  # not two of them at a time
+    def set(self, curvature: np.ndarray, alphas: np.ndarray) -> None:
+        """Take on the curvature of each sample's loss, times its weight, and that of the penalty by each feature."""
+        self.release()
         if not self.samples.is_sparse and self.size <= WIDEST:
-            from scipy.linalg import blas, lapack
+            from scipy.linalg import lapack
 
             dtype = np.dtype(np.float64 if self.size <= PRECISE else np.float32)
             letter = "d" if dtype == np.float64 else "s"
-            M = np.zeros((self.size, self.size), dtype, order="F")
+            M = np.zeros(self.size * (self.size + 1) // 2, dtype)
             for x in _rows(self.samples, self.intercept, curvature, dtype):
-                M = getattr(blas, letter + "syrk")(1.0, x.T, beta=1.0, c=M, lower=1, overwrite_c=1)
-            at = np.diag_indices(self.size)
+                add = getattr(lapack, letter + "sfrk")
+                M = add(self.size, len(x), 1.0, x.T, 1.0, M, uplo="L", overwrite_c=1)
+            at = packed_diagonal(self.size)
             M[at] += (alphas + max(RIDGE * float(M[at].mean()), 1e-9 * alphas.max())).astype(dtype)
-            factor, failed = getattr(lapack, letter + "potrf")(M, lower=1, overwrite_a=1, clean=1)
+            factor, failed = getattr(lapack, letter + "pftrf")(self.size, M, uplo="L", overwrite_a=1)
             if not failed:
-                V = (W.astype(dtype) @ factor).astype(np.float64)
-                self._inverse = getattr(lapack, letter + "trtri")(factor, lower=1, overwrite_c=1)[0]
-                return V
+                self._factor, self._solve = factor, getattr(lapack, letter + "tfsm")
+                return
         second = _squares(self.samples, self.intercept, curvature)
-        factor = np.sqrt(second + alphas + RIDGE * second.mean())
-        self._inverse = 1 / factor
-        return W * factor
+        self._factor = np.sqrt(second + alphas + RIDGE * second.mean())
+
+    def release(self) -> None:
+        """Let the matrix go."""
+        self._factor, self._solve = np.ones(0), None
 
     def weights(self, V: np.ndarray) -> np.ndarray:
         """``V L⁻¹``, float64."""
-        return self._times(V, self._inverse)
+        return self._divide(V, "N")
 
     def gradient(self, dW: np.ndarray) -> np.ndarray:
         """The gradient on V from that on W: ``dW L⁻ᵀ``, float64."""
-        return self._times(dW, self._inverse.T)
+        return self._divide(dW, "T")
 
-    def _times(self, rows: np.ndarray, inverse: np.ndarray) -> np.ndarray:
-        if inverse.ndim == 1:
-            return rows * inverse
-        return np.ascontiguousarray(rows.astype(inverse.dtype, copy=False) @ inverse, np.float64)
+    def _divide(self, rows: np.ndarray, trans: str) -> np.ndarray:
+        if self._solve is None:
+            return rows / self._factor
+        right = np.asfortranarray(rows, self._factor.dtype)
+        return np.ascontiguousarray(self._solve(1.0, self._factor, right, side="R", uplo="L", trans=trans), np.float64)
+
+
+def packed_diagonal(n: int) -> np.ndarray:
+    """Where the diagonal of a matrix lies in LAPACK's rectangular full packed format (TRANSR = 'N', UPLO = 'L')."""
+    half, rows = (n + 1) // 2, n + 1 - n % 2
+    first, rest = np.arange(half), np.arange(n - half)
+    shift = n % 2
+    return np.concatenate([first + (1 - shift) + first * rows, rest + (rest + shift) * rows])
 
 
 def _rows(samples: Samples, intercept: bool, curvature: np.ndarray, dtype: np.dtype) -> Iterator[np.ndarray]:
