@@ -14,7 +14,6 @@ from fastsvm.dual.bundle import Bundle, largest
 from fastsvm.dual.certificate import duality_gap
 from fastsvm.dual.smoothing import SmoothingResult, minimize
 from fastsvm.losses import CrammerSinger, SmoothedCrammerSinger, SmoothedWestonWatkins, Softmax, WestonWatkins
-from fastsvm.problem import Samples
 from fastsvm.standardization import fit_standardization
 from test_duality_gap import ALPHA, blobs, solved
 
