@@ -108,7 +108,8 @@ def report(run: Run, records: list[dict[str, Any]], found: dict[str, Any]) -> di
     return {
         "machine": found, "quick": run.quick, "limit": run.limit,
         "scenes": scenes, "curves": run.curves, "optimum": run.optimum,
-        "figures": records, "absent": sorted(run.absent), "missing": sorted(run.missing), "failures": run.failures,
+        "figures": records, "absent": sorted(run.absent), "missing": sorted(run.missing),
+        "failures": [failure.split("\n", 1)[0] for failure in run.failures],  # tracebacks name this machine's folders
     }  # fmt: skip
 
 

@@ -73,4 +73,5 @@ class Cyanure:
         )  # fmt: skip
         estimator.fit(self.part.X, self.part.y)
         W = estimator.coef_.T
-        return Fitted(W, np.broadcast_to(np.ravel(estimator.intercept_), len(W)), int(np.max(estimator.n_iter_)))
+        intercept = np.ravel(getattr(estimator, "intercept_", 0.0))  # without one it has no such attribute
+        return Fitted(W, np.broadcast_to(intercept, len(W)), int(np.max(estimator.n_iter_)))

@@ -18,12 +18,12 @@ from fastsvm.storage import as_numbers
 #: of 3,072 pixels).
 ILL_CONDITIONED = 5.0
 
+#: The same where passes are cheap: of few samples, or of sparse ones.
+HOPELESS = 3000.0
+
 #: Smoothing is slow where the least objective is small, which nobody knows before. After so many passes with a relative gap
 #: above that, blocks go on, if the problem is not too ill-conditioned for them.
 TRIED, SLOW, TOO_ILL = 50, 0.1, 50.0
-
-#: The same where passes are cheap: of few samples, or of sparse ones.
-HOPELESS = 3000.0
 
 #: Multiply-adds of a pass below which many passes cost little.
 SMALL_PRODUCTS = 1e6

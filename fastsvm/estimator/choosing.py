@@ -134,7 +134,7 @@ def as_seen(task: Task) -> Samples:
 def default_optimizer(task: Task, *, constant: bool = False) -> Optimizer:
     """The optimizer where none is given. Its rate falls to 0 over the epochs of the fit, unless it is to be ``constant``."""
     size = check_batch_size(task.batch_size, len(task.y))
-    square = mean_square(as_seen(task)) + task.fit_intercept or 1.0
+    square = (mean_square(as_seen(task)) + task.fit_intercept) or 1.0  # 0 of samples that are all 0
     rule: type[SGD] | type[Adam] = Adam
     if size == len(task.y) and not constant:
         rate = FULL_RATE
