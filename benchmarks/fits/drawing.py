@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from diagrams import MUTED
 from fits.data import FILES
@@ -21,7 +21,7 @@ def curves(panels: list[dict[str, Any]]) -> Figure:
     """A panel for each objective and data set; fastsvm's solvers in full lines, its peers in broken ones."""
     sets = list(dict.fromkeys(panel["data"] for panel in panels))
     objectives = list(dict.fromkeys(panel["objective"] for panel in panels))
-    figure = Figure(figsize=(4.1 * len(objectives), 3.9 * len(sets)), facecolor="white", layout="constrained")
+    figure = Figure(figsize=(4.3 * len(objectives), 4.3 * len(sets)), facecolor="white", layout="constrained")
     grid = figure.subplots(len(sets), len(objectives), squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
@@ -36,7 +36,7 @@ def curves(panels: list[dict[str, Any]]) -> Figure:
 
 def draw(axes: Any, panel: dict[str, Any]) -> None:
     """One panel."""
-    for one in panel["series"]:
+    for one in (one for one in panel["series"] if one["points"]):
         points = np.array([point[:2] for point in one["points"]]).reshape(-1, 2)
         seconds, above = points.T
         marker, width = OURS if one["group"] == "fastsvm" else PEERS
@@ -48,7 +48,8 @@ def draw(axes: Any, panel: dict[str, Any]) -> None:
     where = f"{FILES[panel['data']][1]}, C = {panel['C']:g}, no intercept"
     axes.text(0, 1.025, where, transform=axes.transAxes, fontsize=8.5, color=MUTED)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(which="major", color="#d8dee4", linewidth=0.7)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize=7.5, framealpha=0.9, edgecolor="#d8dee4")
+    axes.legend(fontsize=7.5, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
