@@ -41,6 +41,10 @@ from fastsvm.validation import (
 #: A sample whose variables are at their best rests for so many passes at most; every certificate looks at all of them.
 LONGEST_REST = 7
 
+#: The same of sparse samples, of which also those rest whose gap is at most so large a share of the mean one. (Dense ones are
+#: not worth it: with small gaps resting the last digits take more passes.)
+LONGEST_SPARSE_REST, NEGLIGIBLE = 3, 0.3
+
 #: Where nothing suggests that the gap is small enough it is looked at after 1, 2, 4, 8, … passes, but every so many at least.
 SELDOM = 16
 
@@ -181,10 +185,11 @@ def solve(
 
 
 class _Rounds:
-    """Which samples the next pass takes: those at their best rest, the longer the more often they were found so."""
+    """Which samples the next pass takes: those at their best (or nearly) rest, the longer the more often they were found so."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, sparse: bool = False) -> None:
         self._calm, self._rest = np.zeros(n, np.int8), np.zeros(n, np.int8)
+        self._longest, self._negligible = (LONGEST_SPARSE_REST, NEGLIGIBLE) if sparse else (LONGEST_REST, 0.0)
 
     def active(self) -> np.ndarray:
         """Their indices; the others have rested for another pass."""
@@ -194,13 +199,14 @@ class _Rounds:
 
     def note(self, order: np.ndarray, gaps: np.ndarray) -> None:
         """Take in the gaps that a pass has found."""
-        calm = np.where(gaps == 0, np.minimum(self._calm[order] + 1, 4), 0).astype(np.int8)
+        small = gaps <= self._negligible * gaps.sum() / max(1, len(gaps))
+        calm = np.where(small, np.minimum(self._calm[order] + 1, 4), 0).astype(np.int8)
         self._calm[order] = calm
-        self._rest[order] = np.minimum((1 << calm.astype(np.int64)) - 1, LONGEST_REST)
+        self._rest[order] = np.minimum((1 << calm.astype(np.int64)) - 1, self._longest)
 
     def wake(self, gaps: np.ndarray) -> None:
-        """Those with a gap rest no longer."""
-        self._rest[gaps > 0] = 0
+        """Those with a gap that counts rest no longer."""
+        self._rest[gaps > self._negligible * gaps.mean()] = 0
 
 
 class _Solver:
@@ -244,7 +250,8 @@ class _Solver:
             if self.stop or self.passes >= self.max_iter or certificate.relative <= self.tol:
                 return "callback" if self.stop else "max_iter"
             self.ascent.rebuild()
-        rounds, look_at, goal = _Rounds(len(self.ascent.a)), self.passes + 1, self.tol
+        rounds = _Rounds(len(self.ascent.a), self.problem.samples.is_sparse)
+        look_at, goal = self.passes + 1, self.tol
         objective, again = np.inf, 0
         if self.given is None and self.ascent.a.any():
             look_at = self.passes  # perhaps it is good enough as it is
