@@ -41,11 +41,9 @@ def prepare_samples(
         raise ValueError(
             f"standardization must have one entry per feature of {name}, {X.shape[1]}; got {len(standardization.mean)}"
         )
-    inverse_scale = (1.0 / standardization.scale).astype(dtype)
     if is_sparse(X):
         standardization.check_sparse("standardization", name)
-        return Samples(X, None, inverse_scale)
-    return Samples(X, standardization.mean.astype(dtype), inverse_scale)
+    return Samples.standardized(X, standardization, dtype)
 
 
 def prepare(

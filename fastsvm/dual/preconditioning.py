@@ -82,10 +82,9 @@ class Preconditioner:
 
 def packed_diagonal(n: int) -> np.ndarray:
     """Where the diagonal of a matrix lies in LAPACK's rectangular full packed format (TRANSR = 'N', UPLO = 'L')."""
-    half, rows = (n + 1) // 2, n + 1 - n % 2
-    first, rest = np.arange(half), np.arange(n - half)
-    shift = n % 2
-    return np.concatenate([first + (1 - shift) + first * rows, rest + (rest + shift) * rows])
+    odd, half = n % 2, (n + 1) // 2
+    rows, first, rest = n + 1 - odd, np.arange(half), np.arange(n - half)
+    return np.concatenate([first + (1 - odd) + first * rows, rest + (rest + odd) * rows])
 
 
 def _rows(samples: Samples, intercept: bool, curvature: np.ndarray, dtype: np.dtype) -> Iterator[np.ndarray]:

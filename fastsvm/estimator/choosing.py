@@ -123,18 +123,12 @@ def default_max_iter(solver: str, n_samples: int, batch_size: int | str, early_s
     return default_epochs(n_samples, size) if early_stopping else max(FEWEST_EPOCHS, -(-UPDATES // -(-n_samples // size)))
 
 
-def as_seen(task: Task) -> Samples:
-    """The samples of a task with their standardisation."""
-    standardization = task.standardization
-    if standardization is None:
-        return Samples(task.X)
-    return Samples(task.X, None if is_sparse(task.X) else standardization.mean, 1 / standardization.scale)
-
-
 def default_optimizer(task: Task, *, constant: bool = False) -> Optimizer:
     """The optimizer where none is given. Its rate falls to 0 over the epochs of the fit, unless it is to be ``constant``."""
     size = check_batch_size(task.batch_size, len(task.y))
-    square = (mean_square(as_seen(task)) + task.fit_intercept) or 1.0  # 0 of samples that are all 0
+    square = (
+        mean_square(Samples.standardized(task.X, task.standardization)) + task.fit_intercept
+    ) or 1.0  # 0 of samples that are all 0
     rule: type[SGD] | type[Adam] = Adam
     if size == len(task.y) and not constant:
         rate = FULL_RATE
