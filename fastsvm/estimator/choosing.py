@@ -126,9 +126,8 @@ def default_max_iter(solver: str, n_samples: int, batch_size: int | str, early_s
 def default_optimizer(task: Task, *, constant: bool = False) -> Optimizer:
     """The optimizer where none is given. Its rate falls to 0 over the epochs of the fit, unless it is to be ``constant``."""
     size = check_batch_size(task.batch_size, len(task.y))
-    square = (
-        mean_square(Samples.standardized(task.X, task.standardization)) + task.fit_intercept
-    ) or 1.0  # 0 of samples that are all 0
+    norms = mean_square(Samples.standardized(task.X, task.standardization))
+    square = (norms + task.fit_intercept) or 1.0  # 0 of samples that are all 0
     rule: type[SGD] | type[Adam] = Adam
     if size == len(task.y) and not constant:
         rate = FULL_RATE
