@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 import numpy as np
+import numpy.typing as npt
 
 from fastsvm.losses import Loss, WestonWatkins, as_loss
 from fastsvm.problem import Problem, Samples
 from fastsvm.score_functions import LINEAR, ScoreFunction
-from fastsvm.sparse import is_sparse
+from fastsvm.sparse import Rows, is_sparse
 from fastsvm.standardization import Standardization
 from fastsvm.validation import (
     check_finite,
@@ -43,7 +44,15 @@ def prepare_samples(
         )
     if is_sparse(X):
         standardization.check_sparse("standardization", name)
-    return Samples.standardized(X, standardization, dtype)
+    return standardized(X, standardization, dtype)
+
+
+def standardized(X: Rows, standardization: Standardization | None, dtype: npt.DTypeLike = np.float64) -> Samples:
+    """Checked samples with their standardisation, if any, in the dtype of the weights."""
+    if standardization is None:
+        return Samples(X)
+    inverse_scale = (1.0 / standardization.scale).astype(dtype)
+    return Samples(X, None if is_sparse(X) else standardization.mean.astype(dtype), inverse_scale)
 
 
 def prepare(

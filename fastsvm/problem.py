@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from fastsvm.losses import Loss
 from fastsvm.sparse import Rows
-from fastsvm.standardization import Standardization
 from fastsvm.storage import storage_name
 
 
@@ -24,14 +22,6 @@ class Samples(NamedTuple):
     X: Rows
     mean: np.ndarray | None = None
     inverse_scale: np.ndarray | None = None
-
-    @classmethod
-    def standardized(cls, X: Rows, standardization: Standardization | None, dtype: npt.DTypeLike = np.float64) -> Samples:
-        """Samples with their standardisation, if any, in the dtype of the weights."""
-        if standardization is None:
-            return cls(X)
-        inverse_scale = (1.0 / standardization.scale).astype(dtype)
-        return cls(X, standardization.mean.astype(dtype) if isinstance(X, np.ndarray) else None, inverse_scale)
 
     @property
     def storage(self) -> str:

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastsvm.arguments import standardized
 from fastsvm.dual.conditioning import mean_square
 from fastsvm.estimator.task import Task
 from fastsvm.losses import Loss, RegisteredLoss, Softmax
 from fastsvm.optimizers import SGD, Adam, Optimizer
-from fastsvm.problem import Samples
 from fastsvm.schedules import Cosine
 from fastsvm.sparse import is_sparse
 from fastsvm.training.arguments import check_batch_size, default_epochs
@@ -126,7 +126,7 @@ def default_max_iter(solver: str, n_samples: int, batch_size: int | str, early_s
 def default_optimizer(task: Task, *, constant: bool = False) -> Optimizer:
     """The optimizer where none is given. Its rate falls to 0 over the epochs of the fit, unless it is to be ``constant``."""
     size = check_batch_size(task.batch_size, len(task.y))
-    norms = mean_square(Samples.standardized(task.X, task.standardization))
+    norms = mean_square(standardized(task.X, task.standardization))
     square = (norms + task.fit_intercept) or 1.0  # 0 of samples that are all 0
     rule: type[SGD] | type[Adam] = Adam
     if size == len(task.y) and not constant:
